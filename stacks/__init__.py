@@ -1,0 +1,1 @@
+"""What an environment is: typed settings, the connection budget, who may reach what, the wiring."""

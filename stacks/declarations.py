@@ -1,0 +1,109 @@
+"""What people declare in one entry of a list: a workflow, a person, an agent.
+
+Whether entries fit each other (unknown schemas, equal names) is decided in `stacks.checks`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stacks.fields import ConnectionLimit, Day, Model, Name, Principal
+
+SchemaVersion = Annotated[int, Field(ge=1, le=9999)]
+
+
+class Workflow(Model):
+    """A workflow: its schema in every environment, its login, its limits."""
+
+    name: Name = Field(
+        description="Name of the workflow. In PostgreSQL its dashes become underscores."
+    )
+    writes: bool = Field(
+        description="true: it may create and change tables in its own schema; "
+        "false: it may only read them."
+    )
+    reads: tuple[Name, ...] = Field(
+        default=(),
+        description="Other workflows whose schemas it may read. Absent: only its own.",
+    )
+    login: Literal["iam"] = Field(
+        default="iam",
+        description="How it logs in. iam, also when absent: with a token of its IAM role "
+        "that lives 15 minutes.",
+    )
+    connection_limit: ConnectionLimit = Field(
+        description="Most connections its login may hold in one environment; "
+        "also the size of its Airflow pool."
+    )
+    schema_version: SchemaVersion = Field(
+        description="The version of its schema that is live: where its search path points. "
+        "Going back to the former number is the rollback."
+    )
+    schema_versions: tuple[SchemaVersion, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="All versions of its schema that are managed; contains schemaVersion. "
+        "Absent: only schemaVersion. A version that is taken off the list is kept in the "
+        "database unless drop is true.",
+    )
+    drop: bool = Field(
+        default=False,
+        description="true: schemas and tables are dropped when the workflow, or a version, leaves "
+        "the settings after this was deployed once. "
+        "false, also when absent: they stay, and are adopted again when listed again.",
+    )
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The managed versions of its schema, ascending; never empty."""
+        return tuple(sorted(self.schema_versions or (self.schema_version,)))
+
+
+class _Reader(Model):
+    """Someone who reads schemas until a day, and owns nothing."""
+
+    name: Name = Field(
+        description="Name of the login. In PostgreSQL its dashes become underscores."
+    )
+    principal: Principal = Field(
+        description="The IAM role or user, in this account, that may use the login."
+    )
+    reads: tuple[Name, ...] = Field(
+        min_length=1, description="The workflows whose schemas it may read."
+    )
+    expires: Day = Field(
+        description="The last day of the access, in UTC, as YYYY-MM-DD.",
+    )
+    connection_limit: ConnectionLimit = Field(
+        description="Most connections the login may hold in one environment."
+    )
+
+    @property
+    def ends_at(self) -> datetime:
+        """The first moment without access: the midnight (UTC) that ends the day `expires`."""
+        return datetime.combine(self.expires + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
+
+
+class Person(_Reader):
+    """A person, or a group of people, who reads with temporary credentials."""
+
+
+class Agent(_Reader):
+    """An AI agent that reads with temporary credentials."""
+
+
+AccessDays = Annotated[int, Field(ge=1, le=36_600)]
+
+
+class LongestAccess(Model):
+    """How far ahead an access may expire, before somebody has to look at it again."""
+
+    people: AccessDays = Field(
+        default=366, description="Days ahead for people. Absent: 366, a look once a year."
+    )
+    agents: AccessDays = Field(
+        default=31, description="Days ahead for agents. Absent: 31, a look once a month."
+    )
