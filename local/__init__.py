@@ -1,0 +1,1 @@
+"""This machine as an AWS account: what the `local` environment runs on."""

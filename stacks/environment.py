@@ -1,0 +1,157 @@
+"""What one environment holds on the application instance: schemas, workflows, people and agents.
+
+Its Airflow and the instances themselves are not declared here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from components import iam_documents, naming
+from components.database_login import DatabaseLogin, DatabaseLoginArgs
+from components.environment_schema import EnvironmentSchema, EnvironmentSchemaArgs
+from components.rendering import rendered
+from components.workflow import Workflow, WorkflowArgs
+
+if TYPE_CHECKING:
+    import pulumi_postgresql as postgresql
+    from pulumi import Input, ResourceOptions
+
+    from components.database_server import DatabaseServer
+    from stacks import declarations
+    from stacks.site import Site
+
+STATEMENT_SECONDS: Mapping[str, int] = {"person": 3600, "agent": 300}
+"""The longest statement of someone who asks by hand, and of an agent, which may ask by the
+thousand. Workflows have no such limit: Airflow stops their tasks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplicationData:
+    """Where the schemas of all environments are."""
+
+    instance: DatabaseServer
+    workflow_server: DatabaseServer
+    """What workflows connect to: the instance, or the proxy in front of it."""
+    provider: postgresql.Provider
+    """The provisioner, connected to the application database."""
+    secrets_key_arn: Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """What a stack exports of one of its environments."""
+
+    workflows: Mapping[str, Any]
+    readers: Mapping[str, Any]
+
+
+def declare_environment(site: Site, environment: str, data: ApplicationData) -> Environment:
+    """Declare the schemas, workflows, people and agents of `environment`."""
+    settings = site.settings
+    opts = site.options(data.provider)
+    # All schemas first: workflows may read each other's.
+    schemas = {
+        workflow.name: _schema(environment, workflow, opts) for workflow in settings.workflows
+    }
+    workflows = {
+        workflow.name: _workflow(site, environment, workflow, schemas, data)
+        for workflow in settings.workflows
+    }
+    readers = {
+        reader.name: _reader(kind, environment, reader, schemas, data, opts)
+        for kind, group in (("person", settings.people), ("agent", settings.agents))
+        for reader in group
+    }
+    return Environment(
+        workflows={
+            name: {
+                "login": workflow.user,
+                "roleArn": workflow.iam_role_arn,
+                "connectionSecret": workflow.connection_secret_name,
+                "pool": asdict(workflow.pool),
+            }
+            for name, workflow in workflows.items()
+        },
+        readers={
+            name: {"login": login.user, "roleArn": login.iam_role_arn}
+            for name, login in readers.items()
+        },
+    )
+
+
+def _schema(
+    environment: str, workflow: declarations.Workflow, opts: ResourceOptions
+) -> EnvironmentSchema:
+    return EnvironmentSchema(
+        f"{environment}-{workflow.name}",
+        EnvironmentSchemaArgs(
+            environment=environment,
+            workflow=workflow.name,
+            versions=workflow.versions,
+            live=workflow.schema_version,
+            database=naming.APPLICATION_DATABASE,
+            drop=workflow.drop,
+        ),
+        opts=opts,
+    )
+
+
+def _workflow(
+    site: Site,
+    environment: str,
+    workflow: declarations.Workflow,
+    schemas: Mapping[str, EnvironmentSchema],
+    data: ApplicationData,
+) -> Workflow:
+    return Workflow(
+        f"{environment}-{workflow.name}",
+        WorkflowArgs(
+            environment=environment,
+            workflow=workflow.name,
+            schema=schemas[workflow.name],
+            writes=workflow.writes,
+            reads={other: schemas[other] for other in workflow.reads},
+            server=data.workflow_server,
+            database=naming.APPLICATION_DATABASE,
+            connection_limit=workflow.connection_limit,
+            oidc_provider_arn=site.cluster.oidc_provider_arn,
+            oidc_issuer=site.cluster.oidc_issuer,
+            secrets_key_arn=data.secrets_key_arn,
+            protected=site.settings.application.protected,
+        ),
+        opts=site.options(data.provider),
+    )
+
+
+def _reader(
+    kind: str,
+    environment: str,
+    reader: declarations.Person | declarations.Agent,
+    schemas: Mapping[str, EnvironmentSchema],
+    data: ApplicationData,
+    opts: ResourceOptions,
+) -> DatabaseLogin:
+    read = [schemas[workflow] for workflow in reader.reads]
+    return DatabaseLogin(
+        f"{environment}-{reader.name}",
+        DatabaseLoginArgs(
+            user=naming.login_name(environment, reader.name),
+            server=data.instance,
+            database=naming.APPLICATION_DATABASE,
+            connection_limit=reader.connection_limit,
+            roles=[schema.reader for schema in read],
+            search_path=[schema.live for schema in read],
+            statement_timeout_seconds=STATEMENT_SECONDS[kind],
+            iam_role=naming.access_role(environment, kind, reader.name),
+            trust=rendered(
+                iam_documents.principal_trust,
+                principals=[reader.principal],
+                ends_at=reader.ends_at,
+            ),
+            ends_at=reader.ends_at,
+        ),
+        opts=opts,
+    )
