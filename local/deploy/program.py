@@ -47,7 +47,7 @@ class Context:
     root: Path
     project: str
     stack: str
-    config: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, str] = field(default_factory=dict, repr=False)
     """`namespace:key` to text; objects as JSON, as the CLI hands them over."""
     secret_keys: tuple[str, ...] = ()
     dry_run: bool

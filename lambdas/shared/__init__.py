@@ -1,0 +1,1 @@
+"""What the database functions have in common: connection, SQL, secrets, errors, retries, log."""

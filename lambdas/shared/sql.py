@@ -1,0 +1,24 @@
+"""SQL for statements that take no parameters: names are quoted into them, nothing else is."""
+
+from __future__ import annotations
+
+# NAMEDATALEN - 1: PostgreSQL cuts longer names off silently, and would mean another role.
+LONGEST_NAME = 63
+
+
+def quoted(name: str) -> str:
+    """Return `name` as a delimited identifier.
+
+    Raises:
+        ValueError: PostgreSQL can have no such name.
+    """
+    if not name or "\0" in name or len(name.encode()) > LONGEST_NAME:
+        raise ValueError(
+            f"{name!r} is no name for PostgreSQL: 1 to {LONGEST_NAME} bytes without NUL"
+        )
+    return '"' + name.replace('"', '""') + '"'
+
+
+def compose(statement: str, **names: str) -> str:
+    """Return `statement` with each `{key}` replaced by the quoted name of that key."""
+    return statement.format(**{key: quoted(name) for key, name in names.items()})

@@ -1,0 +1,183 @@
+"""Decides calls: gathers the policies and condition keys that `local.account.iam` judges by.
+
+Assuming a role is decided in `local.account.sts`, because a trust policy has rules of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from moto.secretsmanager.models import FakeSecret
+
+from local.account.errors import not_authorized
+from local.account.iam import Policy, Request, decide
+from local.account.postgres.identities import Decision
+from local.account.resources import find_key, key_arn, passed_role, resources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from local.account.backends import Backends
+    from local.account.calls import Call
+    from local.account.principals import Directory, Principal
+
+# What a caller needs on a secret's own key, by operation: Secrets Manager uses it on his behalf.
+_KEY_ACTIONS = {
+    "GetSecretValue": ("kms:Decrypt",),
+    "BatchGetSecretValue": ("kms:Decrypt",),
+    "CreateSecret": ("kms:GenerateDataKey", "kms:Decrypt"),
+    "PutSecretValue": ("kms:GenerateDataKey", "kms:Decrypt"),
+    "UpdateSecret": ("kms:GenerateDataKey", "kms:Decrypt"),
+}
+_OPEN_TO_ALL = "sts:GetCallerIdentity"
+
+
+class Authorizer:
+    """Decides what principals may do; the caller holds the account's lock."""
+
+    def __init__(self, directory: Directory, clock: Callable[[], float]) -> None:
+        self._directory = directory
+        self._backends: Backends = directory.backends
+        self._clock = clock
+
+    def check(self, call: Call, caller: Principal) -> None:
+        """Let a call pass.
+
+        Raises:
+            RefusedError: IAM does not allow it; the message says why.
+        """
+        if call.action == _OPEN_TO_ALL:
+            return
+        context = self._call_context(call)
+        for resource in resources(call, self._backends):
+            self._require(caller, call.action, resource, context)
+            if call.name == "BatchGetSecretValue":
+                self._require(caller, "secretsmanager:GetSecretValue", resource, context)
+        self._check_secret_keys(call, caller)
+        if passed := passed_role(call):
+            role, service = passed
+            self._require(caller, "iam:PassRole", role, {"iam:passedtoservice": service})
+
+    def decide(
+        self,
+        caller: Principal,
+        action: str,
+        resource: str,
+        context: Mapping[str, str | None],
+        trust: Policy | None = None,
+    ) -> Decision:
+        """Decide one action on one resource.
+
+        Args:
+            caller: who asks.
+            action: the IAM action.
+            resource: the ARN, or `*`.
+            context: the condition keys of this request beyond those of every request.
+            trust: a policy that has to allow the action too, instead of the resource's own.
+        """
+        policies = self._directory.policies(caller)
+        policy, resource_decides = (trust, True) if trust else self._policy_of(resource)
+        return decide(
+            Request(
+                subject=caller.words,
+                action=action,
+                resource=resource,
+                context={**self.context(), **self._directory.context(caller), **context},
+                principals=caller.names,
+                account=self._backends.account,
+            ),
+            replace(policies, resource=policy, resource_decides=resource_decides),
+        )
+
+    def context(self) -> dict[str, str | None]:
+        """The condition keys that every request has, whoever makes it."""
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        return {
+            "aws:calledvia": None,
+            "aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "aws:epochtime": str(int(now.timestamp())),
+            "aws:requestedregion": self._backends.region,
+            "aws:resourceaccount": self._backends.account,
+            # AWS answers by TLS only; here the loopback interface stands in for it.
+            "aws:securetransport": "true",
+            "aws:sourceaccount": None,
+            "aws:sourcearn": None,
+            "aws:sourceip": "127.0.0.1",
+            "aws:sourcevpc": None,
+            "aws:sourcevpce": None,
+            "aws:viaawsservice": "false",
+        }
+
+    def _require(
+        self, caller: Principal, action: str, resource: str, context: Mapping[str, str | None]
+    ) -> None:
+        decision = self.decide(caller, action, resource, context)
+        if not decision.allowed:
+            raise not_authorized(caller.arn, action, resource, decision.reason)
+
+    def _policy_of(self, arn: str) -> tuple[Policy | None, bool]:
+        """The policy of a resource, and whether nothing is allowed without it."""
+        service = arn.split(":")[2] if arn.startswith("arn:") else ""
+        if service == "secretsmanager":
+            secret = self._backends.secrets.secrets.get(arn)
+            if isinstance(secret, FakeSecret) and secret.policy:
+                return Policy(f"resource policy of secret {secret.name}", secret.policy), False
+        if service == "lambda":
+            name = arn.split(":")[6]
+            known = {one.function_name: one for one in self._backends.functions.list_functions()}
+            if name in known and known[name].policy.statements:
+                return _function_policy(name, known[name].policy.statements), False
+        if service == "kms" and (key := find_key(arn, self._backends)):
+            return Policy(f"key policy of {key.id}", key.policy), True
+        return None, False
+
+    def _check_secret_keys(self, call: Call, caller: Principal) -> None:
+        """Check the use of the customer's own keys that secrets are encrypted with."""
+        if call.service != "secretsmanager" or call.name not in _KEY_ACTIONS:
+            return
+        for resource in resources(call, self._backends):
+            secret = self._backends.secrets.secrets.get(resource)
+            held = secret.kms_key_id if isinstance(secret, FakeSecret) else None
+            key_id = str(call.parameters.get("KmsKeyId") or held or "alias/aws/secretsmanager")
+            if key_id.rpartition(":")[2].startswith("alias/aws/"):
+                continue  # AWS's own key serves every principal of the account.
+            context: dict[str, str | None] = {
+                "kms:viaservice": f"secretsmanager.{self._backends.region}.amazonaws.com",
+                "kms:calleraccount": self._backends.account,
+                "kms:encryptioncontext:secretarn": resource,
+            }
+            for action in _KEY_ACTIONS[call.name]:
+                self._require(caller, action, key_arn(key_id, self._backends), context)
+
+    def _call_context(self, call: Call) -> dict[str, str | None]:
+        """The condition keys of the call's own service."""
+        given = call.parameters
+        if call.service == "secretsmanager":
+            return {
+                "secretsmanager:secretid": resources(call, self._backends)[0],
+                "secretsmanager:name": given.get("Name"),
+                "secretsmanager:versionid": given.get("VersionId"),
+                "secretsmanager:versionstage": given.get("VersionStage") or "AWSCURRENT",
+            }
+        if call.service == "kms":
+            encryption = given.get("EncryptionContext") or {}
+            return {
+                "kms:viaservice": None,
+                "kms:calleraccount": self._backends.account,
+                **{f"kms:encryptioncontext:{key.lower()}": encryption[key] for key in encryption},
+            }
+        return {}
+
+
+def _function_policy(name: str, statements: Sequence[Mapping[str, Any]]) -> Policy:
+    """The resource policy of a function; moto keeps some principals as bare text."""
+    read = [
+        {**one, "Principal": {"AWS": one["Principal"]}}
+        if isinstance(one["Principal"], str) and one["Principal"] != "*"
+        else one
+        for one in statements
+    ]
+    return Policy(f"resource policy of function {name}", json.dumps({"Statement": read}))
