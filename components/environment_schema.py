@@ -80,23 +80,27 @@ class EnvironmentSchema(ComponentResource):
         # A member of the writer, as the plugin grants rights on what is in a schema with those of
         # the schema's owner: it could not on what the writer has made.
         owner = self._group_role("owner", names.owner, after=writer, roles=[writer.name])
-        postgresql.GrantRole(
+        writer_reads = postgresql.GrantRole(
             f"{name}-writer-reads",
             role=writer.name,
             grant_role=reader.name,
-            opts=ResourceOptions(parent=self),
+            opts=ResourceOptions(parent=self, depends_on=[owner]),
         )
-        self._default_privileges(owner, writer, reader)
+        # All of it in one line. The plugin locks a role and then its members, in no certain order:
+        # two changes to roles that are members of each other at the same time end in a deadlock.
+        previous = self._default_privileges(owner, writer, reader, after=writer_reads)
         schemas: dict[int, postgresql.Schema] = {}
-        previous: Resource = owner
+        grants: list[postgresql.Grant] = []
         for version in sorted(args.versions):
             schemas[version] = self._schema(version, owner, after=previous)
-            previous = self._grants(version, schemas[version], writer, reader)
+            grants = self._grants(version, schemas[version], writer, reader)
+            previous = grants[-1]
 
         self.owner = owner.name
         self.writer = writer.name
         self.reader = reader.name
-        self.live = schemas[args.live].name
+        # Whoever uses the name comes after the end of the line, and is deleted before it.
+        self.live = Output.all(schemas[args.live].name, grants[-1].role).apply(lambda both: both[0])
         self.register_outputs(
             {
                 "owner": self.owner,
@@ -129,8 +133,13 @@ class EnvironmentSchema(ComponentResource):
         )
 
     def _default_privileges(
-        self, owner: postgresql.Role, writer: postgresql.Role, reader: postgresql.Role
-    ) -> None:
+        self,
+        owner: postgresql.Role,
+        writer: postgresql.Role,
+        reader: postgresql.Role,
+        *,
+        after: Resource,
+    ) -> Resource:
         """Rights on what is created later, by whom: they are kept for each creator apart."""
         # What a writer itself creates is the writer's. A grant to itself would first take all
         # rights away, among them those that are not given back: TRUNCATE, REFERENCES, TRIGGER.
@@ -144,16 +153,18 @@ class EnvironmentSchema(ComponentResource):
             ("owner", owner, "function", "public", "public", ()),
             ("writer", writer, "function", "public", "public", ()),
         )
+        previous = after
         for kind, creator, object_type, grantee_kind, grantee, privileges in rules:
-            postgresql.DefaultPrivileges(
+            previous = postgresql.DefaultPrivileges(
                 f"{self.pulumi_resource_name}-{kind}-{object_type}s-for-{grantee_kind}",
                 database=self._args.database,
                 owner=creator.name,
                 object_type=object_type,
                 role=grantee,
                 privileges=list(privileges),
-                opts=ResourceOptions(parent=self),
+                opts=ResourceOptions(parent=self, depends_on=[previous]),
             )
+        return previous
 
     def _schema(
         self, version: int, owner: postgresql.Role, *, after: Resource
@@ -175,9 +186,9 @@ class EnvironmentSchema(ComponentResource):
         schema: postgresql.Schema,
         writer: postgresql.Role,
         reader: postgresql.Role,
-    ) -> Resource:
-        """Rights on one schema; returns the last of them, as they are made one after the other."""
-        previous: Resource = schema
+    ) -> list[postgresql.Grant]:
+        """Rights on one schema, made one after the other."""
+        grants: list[postgresql.Grant] = []
         for kind, role, object_type, privileges in (
             ("writer", writer.name, "schema", ("CREATE", "USAGE")),
             ("reader", reader.name, "schema", ("USAGE",)),
@@ -185,13 +196,14 @@ class EnvironmentSchema(ComponentResource):
             ("reader", reader.name, "table", _READ),
             ("public", "public", "routine", ()),
         ):
-            previous = postgresql.Grant(
+            grant = postgresql.Grant(
                 f"{self.pulumi_resource_name}-v{version}-{object_type}-for-{kind}",
                 database=self._args.database,
                 schema=schema.name,
                 object_type=object_type,
                 role=role,
                 privileges=list(privileges),
-                opts=ResourceOptions(parent=self, depends_on=[previous]),
+                opts=ResourceOptions(parent=self, depends_on=[grants[-1] if grants else schema]),
             )
-        return previous
+            grants.append(grant)
+        return grants

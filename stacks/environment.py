@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from pulumi import ComponentResource, ResourceOptions
+
 from components import iam_documents, naming
 from components.database_login import DatabaseLogin, DatabaseLoginArgs
 from components.environment_schema import EnvironmentSchema, EnvironmentSchemaArgs
@@ -17,7 +19,7 @@ from components.workflow import Workflow, WorkflowArgs
 
 if TYPE_CHECKING:
     import pulumi_postgresql as postgresql
-    from pulumi import Input, ResourceOptions
+    from pulumi import Input
 
     from components.database_server import DatabaseServer
     from stacks import declarations
@@ -52,19 +54,22 @@ def declare_environment(site: Site, environment: str, data: ApplicationData) -> 
     """Declare the schemas, workflows, people and agents of `environment`."""
     settings = site.settings
     opts = site.options(data.provider)
-    # All schemas first: workflows may read each other's.
-    schemas = {
-        workflow.name: _schema(environment, workflow, opts) for workflow in settings.workflows
-    }
-    workflows = {
-        workflow.name: _workflow(site, environment, workflow, schemas, data)
-        for workflow in settings.workflows
-    }
-    readers = {
-        reader.name: _reader(kind, environment, reader, schemas, data, opts)
-        for kind, group in (("person", settings.people), ("agent", settings.agents))
-        for reader in group
-    }
+    # All schemas first: workflows may read each other's. And one component after the other: the
+    # roles are members of each other, and the PostgreSQL plugin would lock them crosswise.
+    schemas: dict[str, EnvironmentSchema] = {}
+    for workflow in settings.workflows:
+        schemas[workflow.name] = _schema(environment, workflow, _after(opts, schemas))
+    workflows: dict[str, Workflow] = {}
+    for workflow in settings.workflows:
+        workflows[workflow.name] = _workflow(
+            site, environment, workflow, schemas, data, _after(opts, workflows or schemas)
+        )
+    readers: dict[str, DatabaseLogin] = {}
+    for kind, group in (("person", settings.people), ("agent", settings.agents)):
+        for reader in group:
+            readers[reader.name] = _reader(
+                kind, environment, reader, schemas, data, _after(opts, readers or workflows)
+            )
     return Environment(
         workflows={
             name: {
@@ -80,6 +85,11 @@ def declare_environment(site: Site, environment: str, data: ApplicationData) -> 
             for name, login in readers.items()
         },
     )
+
+
+def _after(opts: ResourceOptions, made: Mapping[str, ComponentResource]) -> ResourceOptions:
+    """`opts` for a component that comes after the last one of `made`."""
+    return ResourceOptions.merge(opts, ResourceOptions(depends_on=list(made.values())[-1:]))
 
 
 def _schema(
@@ -105,6 +115,7 @@ def _workflow(
     workflow: declarations.Workflow,
     schemas: Mapping[str, EnvironmentSchema],
     data: ApplicationData,
+    opts: ResourceOptions,
 ) -> Workflow:
     return Workflow(
         f"{environment}-{workflow.name}",
@@ -122,7 +133,7 @@ def _workflow(
             secrets_key_arn=data.secrets_key_arn,
             protected=site.settings.application.protected,
         ),
-        opts=site.options(data.provider),
+        opts=opts,
     )
 
 
