@@ -1,0 +1,79 @@
+"""The command line behind the Makefile: `python -m local COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import sys
+from pathlib import Path
+
+from local.paths import Paths
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    commands = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    add = commands.add_subparsers(dest="command", required=True).add_parser
+    up = add("up", help="bring the local environment up and prove it")
+    up.add_argument("--engine", choices=["builtin", "pulumi"], default="builtin")
+    add("down", help="remove the local environment")
+    add("status", help="what runs, and who connected").add_argument("--json", action="store_true")
+    preview = add("preview", help="what the program would declare")
+    preview.add_argument("--env", default="local")
+    preview.add_argument("--json", action="store_true")
+    psql = add("psql", help="a SQL prompt as a login, with its token")
+    psql.add_argument("--database", default="application")
+    psql.add_argument("--as", dest="name", default="")
+    for name in ("package", "certificates", "tunnel"):
+        add(name).add_argument("--env", required=True)
+    return commands
+
+
+def is_sentence(error: Exception) -> bool:
+    """Tell whether the error's text is a sentence for the user, and not a fault of the project."""
+    # Imported only now: no command needs them all.
+    from lambdas.wheels import PackageError  # noqa: PLC0415
+    from local import certificates, deploy, login, pulumi_cli, tunnel  # noqa: PLC0415
+    from local.account.service import AccountError  # noqa: PLC0415
+    from local.commands.common import CommandError  # noqa: PLC0415
+    from stacks.errors import SettingsError  # noqa: PLC0415
+
+    return isinstance(
+        error,
+        (
+            AccountError,
+            CommandError,
+            PackageError,
+            SettingsError,
+            certificates.CertificatesError,
+            deploy.DeployError,
+            login.LoginError,
+            pulumi_cli.PulumiCliError,
+            tunnel.TunnelError,
+        ),
+    )
+
+
+def main() -> int:
+    """Run one command; an expected error is its sentence and status 1."""
+    arguments = parser().parse_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Progress is for now, also where it is piped into a file or a pager.
+        sys.stdout.reconfigure(line_buffering=True)
+    # Imported only now: each command loads what it needs, and `--help` needs nothing.
+    command = importlib.import_module(f"local.commands.{arguments.command}")
+    try:
+        return int(command.run(Paths(Path.cwd()), arguments))
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if is_sentence(error):
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""`make down`: the local environment is gone afterwards; processes, sockets and files."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shutil
+
+from local.account import service
+from local.commands.common import LOCAL
+from local.paths import Paths
+
+
+def run(paths: Paths, arguments: argparse.Namespace) -> int:
+    """Stop the account, which stops its databases, and remove the files of both."""
+    del arguments
+    if not paths.local.exists():
+        print("nothing is up")
+        return 0
+    service.stop(paths)
+    shutil.rmtree(paths.local)
+    shutil.rmtree(paths.packages / LOCAL, ignore_errors=True)
+    with contextlib.suppress(OSError):  # packages of other environments stay
+        paths.packages.rmdir()
+    print("the local environment is gone: no process, socket or file of it is left")
+    return 0

@@ -1,0 +1,14 @@
+"""`make package ENV=...`: the functions' packages, where the program expects them."""
+
+from __future__ import annotations
+
+import argparse
+
+from local.commands.common import build_packages, settings_of
+from local.paths import Paths
+
+
+def run(paths: Paths, arguments: argparse.Namespace) -> int:
+    """Build the packages of one environment."""
+    print(build_packages(paths, arguments.env, settings_of(paths, arguments.env)))
+    return 0
