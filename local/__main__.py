@@ -68,6 +68,10 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read the output, such as `head`, has seen enough, and takes no more of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except Exception as error:
         if is_sentence(error):
             print(f"error: {error}", file=sys.stderr)

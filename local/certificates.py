@@ -7,7 +7,7 @@ compared, and is meant to be kept beside the settings that name it.
 from __future__ import annotations
 
 import re
-import urllib.error
+import http.client
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +44,7 @@ def fetch(region: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - a constant https URL
             return bytes(answer.read(MOST_BYTES))
-    except (urllib.error.URLError, TimeoutError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise CertificatesError(
             f"the CA bundle could not be fetched from {url} ({error}): fetch it where the internet "
             "can be reached and put it where the settings' caBundle says"

@@ -14,6 +14,7 @@ import boto3
 import botocore.loaders
 import botocore.session
 import psycopg
+from botocore.exceptions import BotoCoreError, ClientError
 
 from components import naming
 from local.account.oidc import Issuer
@@ -26,7 +27,7 @@ CONNECT_SECONDS = 10
 
 
 class LoginError(Exception):
-    """Nobody of that name may log in; the text says who may."""
+    """Nobody of that name may log in, or not now; the text says who may, or what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +124,13 @@ class Access:
         """Return the instance called `metadata` or `application`, as it is now.
 
         Raises:
-            LoginError: it is called neither.
+            LoginError: it is called neither, or is not there yet.
         """
         for one in self.instances():
             if one.name == name:
                 return one
+        if name in {"application", "metadata"}:
+            raise LoginError(f"there is no {name} instance yet: run `make up` to its end first")
         raise LoginError(f"DB={name} is no instance: write DB=application or DB=metadata")
 
     def instances(self) -> list[Instance]:
@@ -152,24 +155,18 @@ class Access:
         ]
 
     def session(self, login: Login) -> boto3.Session:
-        """Return a session with fresh temporary credentials of the login's role."""
-        if login.service_account is None:
-            granted = (
-                self._profile(login.profile)
-                .client("sts")
-                .assume_role(RoleArn=login.role_arn, RoleSessionName=SESSION_NAME)
-            )
-        else:
-            granted = (
-                self._profile("deployer")
-                .client("sts")
-                .assume_role_with_web_identity(
-                    RoleArn=login.role_arn,
-                    RoleSessionName=SESSION_NAME,
-                    WebIdentityToken=self._web_identity_token(login),
-                )
-            )
-        credentials = granted["Credentials"]
+        """Return a session with fresh temporary credentials of the login's role.
+
+        Raises:
+            LoginError: whoever the login is for may not have them, or the role is not there yet.
+        """
+        try:
+            credentials = self._assume(login)["Credentials"]
+        except (BotoCoreError, ClientError) as error:
+            raise LoginError(
+                f"{login.user} gets no credentials of {login.role_arn} by {login.how} ({error}): "
+                "run `make up` if the settings were edited since"
+            ) from error
         return self._new_session(
             aws_access_key_id=credentials["AccessKeyId"],
             aws_secret_access_key=credentials["SecretAccessKey"],
@@ -200,6 +197,20 @@ class Access:
             connect_timeout=CONNECT_SECONDS,
             autocommit=autocommit,
         )
+
+    def _assume(self, login: Login) -> dict[str, Any]:
+        whose = {"RoleArn": login.role_arn, "RoleSessionName": SESSION_NAME}
+        if login.service_account is None:
+            granted = self._profile(login.profile).client("sts").assume_role(**whose)
+        else:
+            granted = (
+                self._profile("deployer")
+                .client("sts")
+                .assume_role_with_web_identity(
+                    **whose, WebIdentityToken=self._web_identity_token(login)
+                )
+            )
+        return dict(granted)
 
     def _workflow(self, environment: str, name: str) -> Login:
         return Login(

@@ -60,27 +60,48 @@ class Proof:
             attempts.append(attempt)
             progress(attempt)
 
-        sessions = [(login, self._connect(login, self._application)) for login in self._logins()]
+        sessions: list[tuple[Login, psycopg.Connection[tuple[Any, ...]]]] = []
+        logins = self._access.logins()
         try:
+            for login in logins:
+                connection, entry = self._log_in(login, self._application, promised=True)
+                if connection is None:
+                    note(entry)
+                else:
+                    sessions.append((login, connection))
             for login, connection in sessions:
                 for attempt in self._own_schema(login, connection):
                     note(attempt)
             for login, connection in sessions:
                 for attempt in self._others(login, connection):
                     note(attempt)
-            for login, _ in sessions:
-                note(self._metadata_instance(login))
+            for login in logins:
+                connection, entry = self._log_in(login, self._metadata, promised=False)
+                note(entry)
+                if connection is not None:
+                    connection.close()
         finally:
             for login, connection in sessions:
                 self._clean_up(login, connection)
                 connection.close()
         return attempts
 
-    def _logins(self) -> list[Login]:
-        return self._access.logins()
-
-    def _connect(self, login: Login, instance: Instance) -> psycopg.Connection[tuple[Any, ...]]:
-        return self._access.connect(login, instance, autocommit=True)
+    def _log_in(
+        self, login: Login, instance: Instance, *, promised: bool
+    ) -> tuple[psycopg.Connection[tuple[Any, ...]] | None, Attempt]:
+        connection, answer = None, "logged in"
+        try:
+            connection = self._access.connect(login, instance, autocommit=True)
+        except psycopg.OperationalError as error:
+            answer = str(error).strip().splitlines()[-1].rpartition("FATAL:  ")[2]
+        return connection, Attempt(
+            login=login.user,
+            action="log in to",
+            target=instance.identifier,
+            promised=promised,
+            allowed=connection is not None,
+            answer=answer,
+        )
 
     def _own_schema(
         self, login: Login, connection: psycopg.Connection[tuple[Any, ...]]
@@ -132,22 +153,6 @@ class Proof:
                     allowed=allowed,
                     answer=answer,
                 )
-
-    def _metadata_instance(self, login: Login) -> Attempt:
-        try:
-            self._connect(login, self._metadata).close()
-        except psycopg.OperationalError as error:
-            allowed, answer = False, str(error).strip().splitlines()[-1].rpartition("FATAL:  ")[2]
-        else:
-            allowed, answer = True, "logged in"
-        return Attempt(
-            login=login.user,
-            action="log in to",
-            target=self._metadata.identifier,
-            promised=False,
-            allowed=allowed,
-            answer=answer,
-        )
 
     def _clean_up(self, login: Login, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         workflow = self._workflow(login.name)
