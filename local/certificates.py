@@ -6,8 +6,8 @@ compared, and is meant to be kept beside the settings that name it.
 
 from __future__ import annotations
 
-import re
 import http.client
+import re
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path

@@ -24,6 +24,9 @@ from stacks.settings import Agent, Person, Settings, Workflow
 
 MARKER = sql.Identifier("proof_of_access")
 """A table that exists only while the proof runs."""
+CREATE = sql.SQL("CREATE TABLE IF NOT EXISTS {}.{} (seen timestamptz DEFAULT now())")
+INSERT = sql.SQL("INSERT INTO {}.{} DEFAULT VALUES")
+SELECT = sql.SQL("SELECT count(*) FROM {}.{}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,40 +54,40 @@ class Proof:
         self._settings = settings
         self._application = access.instance("application")
         self._metadata = access.instance("metadata")
+        self._marked: set[str] = set()
+        """Schemas in which the marker is."""
 
     def run(self, progress: Callable[[Attempt], None]) -> list[Attempt]:
         """Try everything; `progress` is told each attempt as it is made."""
         attempts: list[Attempt] = []
-
-        def note(attempt: Attempt) -> None:
+        for attempt in self._attempts():
             attempts.append(attempt)
             progress(attempt)
+        return attempts
 
-        sessions: list[tuple[Login, psycopg.Connection[tuple[Any, ...]]]] = []
+    def _attempts(self) -> Iterator[Attempt]:
         logins = self._access.logins()
+        sessions: list[tuple[Login, psycopg.Connection[tuple[Any, ...]]]] = []
         try:
             for login in logins:
                 connection, entry = self._log_in(login, self._application, promised=True)
                 if connection is None:
-                    note(entry)
+                    yield entry
                 else:
                     sessions.append((login, connection))
             for login, connection in sessions:
-                for attempt in self._own_schema(login, connection):
-                    note(attempt)
+                yield from self._own_schema(login, connection)
             for login, connection in sessions:
-                for attempt in self._others(login, connection):
-                    note(attempt)
+                yield from self._others(login, connection)
             for login in logins:
                 connection, entry = self._log_in(login, self._metadata, promised=False)
-                note(entry)
+                yield entry
                 if connection is not None:
                     connection.close()
         finally:
             for login, connection in sessions:
                 self._clean_up(login, connection)
                 connection.close()
-        return attempts
 
     def _log_in(
         self, login: Login, instance: Instance, *, promised: bool
@@ -110,12 +113,10 @@ class Proof:
         if workflow is None:
             return
         schema = live_schema(login.environment, workflow)
-        create = sql.SQL("CREATE TABLE IF NOT EXISTS {}.{} (seen timestamptz DEFAULT now())")
-        insert = sql.SQL("INSERT INTO {}.{} DEFAULT VALUES")
-        target = sql.Identifier(schema)
-        allowed, answer = attempt(
-            connection, create.format(target, MARKER), insert.format(target, MARKER)
-        )
+        table = sql.Identifier(schema), MARKER
+        allowed, answer = attempt(connection, CREATE.format(*table), INSERT.format(*table))
+        if allowed:
+            self._marked.add(schema)
         yield Attempt(
             login=login.user,
             action="write",
@@ -137,14 +138,14 @@ class Proof:
             *foreign[:1],
         ]:
             schema = live_schema(login.environment, workflow)
-            target = sql.Identifier(schema)
-            select = sql.SQL("SELECT count(*) FROM {}.{}").format(target, MARKER)
-            insert = sql.SQL("INSERT INTO {}.{} DEFAULT VALUES").format(target, MARKER)
+            # Where there is no table to write to, making one is the way to write.
+            write = INSERT if schema in self._marked else CREATE
             for action, statement, promised in (
-                ("read", select, workflow.name in granted),
-                ("write", insert, False),
+                ("read", SELECT, workflow.name in granted),
+                ("write", write, False),
             ):
-                allowed, answer = attempt(connection, statement)
+                query = statement.format(sql.Identifier(schema), MARKER)
+                allowed, answer = attempt(connection, query)
                 yield Attempt(
                     login=login.user,
                     action=action,

@@ -8,12 +8,13 @@ IAM tokens and `verify-full` hold. The pod has no identity, may not become root,
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-POD = "airflow-postgres-tunnel"
+APPLICATION = "airflow-postgres-tunnel"
 PORT = 1080
 IMAGE = "docker.io/library/python:3.13-slim"
 LIFETIME_SECONDS = 3600
@@ -26,16 +27,16 @@ class TunnelError(Exception):
     """The tunnel cannot be made; the text says why and what to do."""
 
 
-def manifest(namespace: str) -> dict[str, Any]:
-    """Return the tunnel's pod; it meets Pod Security `restricted`."""
+def manifest(namespace: str, pod: str) -> dict[str, Any]:
+    """Return the tunnel's pod, called `pod`; it meets Pod Security `restricted`."""
     source = (Path(__file__).parent / "socks5.py").read_text(encoding="utf-8")
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": POD,
+            "name": pod,
             "namespace": namespace,
-            "labels": {"app.kubernetes.io/name": POD},
+            "labels": {"app.kubernetes.io/name": APPLICATION},
         },
         "spec": {
             "restartPolicy": "Never",
@@ -71,7 +72,7 @@ def open_tunnel(cluster: str, namespace: str = "default") -> int:
     """Start the pod, forward its port until interrupted, remove the pod; return kubectl's status.
 
     Raises:
-        TunnelError: kubectl is missing, or its current context is another cluster.
+        TunnelError: kubectl is missing or fails, or its current context is another cluster.
     """
     kubectl = shutil.which("kubectl")
     if kubectl is None:
@@ -87,24 +88,29 @@ def open_tunnel(cluster: str, namespace: str = "default") -> int:
             f"kubectl's context is {context or 'not set'!r}, not {cluster!r}, the cluster of "
             f"the settings: run `aws eks update-kubeconfig --name {cluster}`"
         )
-    pod = [kubectl, "--namespace", namespace]
-    subprocess.run(
-        [*pod, "apply", "-f", "-"], input=json.dumps(manifest(namespace)), text=True, check=True
-    )
+    # Of this tunnel alone: another one, of somebody else or a forgotten one, is not touched.
+    pod = f"{APPLICATION}-{secrets.token_hex(4)}"
+    in_namespace = [kubectl, "--namespace", namespace]
+    _call([*in_namespace, "create", "-f", "-"], json.dumps(manifest(namespace, pod)))
     try:
-        subprocess.run(
-            [*pod, "wait", f"pod/{POD}", "--for=condition=Ready", f"--timeout={START_SECONDS}s"],
-            check=True,
-        )
+        ready = f"--timeout={START_SECONDS}s"
+        _call([*in_namespace, "wait", f"pod/{pod}", "--for=condition=Ready", ready])
         print(
             f"\nin the shell that runs pulumi:  export ALL_PROXY=socks5://127.0.0.1:{PORT}\n"
             "end the tunnel with Ctrl-C\n",
             flush=True,
         )
-        return subprocess.run(
-            [*pod, "port-forward", f"pod/{POD}", str(PORT)], check=False
-        ).returncode
+        forward = [*in_namespace, "port-forward", f"pod/{pod}", str(PORT)]
+        return subprocess.run(forward, check=False).returncode
     except KeyboardInterrupt:
         return 0
     finally:
-        subprocess.run([*pod, "delete", f"pod/{POD}", "--wait=false"], check=False)
+        subprocess.run([*in_namespace, "delete", f"pod/{pod}", "--wait=false"], check=False)
+
+
+def _call(command: list[str], given: str = "") -> None:
+    status = subprocess.run(command, input=given, text=True, check=False).returncode
+    if status:
+        raise TunnelError(
+            f"`kubectl {command[3]}` ended with status {status}; its own words are above"
+        )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,3 +142,35 @@ def test_the_prompt_for_what_there_is_not(
     environment: Checkout, arguments: tuple[str, ...], begin: str
 ) -> None:
     assert complaint(environment.run("psql", *arguments)).startswith(begin)
+
+
+def test_the_prompt_for_a_login_that_is_declared_but_not_deployed(environment: Checkout) -> None:
+    def change(settings: Declarations) -> None:
+        settings["workflows"].append({**settings["workflows"][2], "name": "latecomer"})
+
+    environment.declare(change)
+    try:
+        sentence = complaint(environment.run("psql", "--as", "latecomer"))
+    finally:
+        environment.restore()
+
+    assert sentence.startswith("local_latecomer gets no credentials of arn:aws:iam::123456789012:")
+    assert sentence.endswith("run `make up` if the settings were edited since")
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault(bare: Checkout) -> None:
+    """As in `make preview | head`: the output is closed before it ends."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "local", "preview"],
+        cwd=bare.folder,
+        env=bare.environment(),
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write_end)
+
+    assert (ended.returncode, ended.stderr) == (1, b"")

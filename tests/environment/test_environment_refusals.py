@@ -13,8 +13,8 @@ import boto3
 import botocore.auth
 import psycopg
 import pytest
-from botocore.exceptions import ClientError
 
+from local.login import LoginError
 from tests.environment.checkout import APPLICATION, METADATA, master, master_secret
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def test_web_identity_of_another_workflow(access: Access) -> None:
     login = access.login("billing")
     others = access.login("reference").service_account
 
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(LoginError, match="AccessDenied"):
         access.session(dataclasses.replace(login, service_account=others))
 
 
@@ -227,11 +227,11 @@ def test_role_of_a_workflow_without_web_identity(access: Access) -> None:
     """Not even with the keys of the administrator of the account."""
     by_keys = dataclasses.replace(access.login("billing"), service_account=None, profile="deployer")
 
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(LoginError, match="AccessDenied"):
         access.session(by_keys)
 
 
 @pytest.mark.parametrize("profile", ["report-writer", "break-glass"])
 def test_role_of_a_person_by_somebody_else(access: Access, profile: str) -> None:
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(LoginError, match="AccessDenied"):
         access.session(dataclasses.replace(access.login("analysts"), profile=profile))

@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 @pytest.fixture
 def proxy() -> Iterator[tuple[psutil.Popen, str]]:
     """The container's command with nothing but Python, at any free port; and its address."""
-    (container,) = tunnel.manifest("default")["spec"]["containers"]
+    (container,) = tunnel.manifest("default", "pod")["spec"]["containers"]
     program, *arguments, port = container["command"]
     assert (program, port) == ("python", str(tunnel.PORT))
     command = [sys.executable, "-I", "-S", *arguments, "0"]
@@ -60,14 +60,14 @@ def test_a_database_is_reached_through_the_pods_command(
     forwarder.close()
 
     assert process.stdout.readline() == f"connect {instance.host}:{instance.port}\n"
-    (container,) = tunnel.manifest("default")["spec"]["containers"]
+    (container,) = tunnel.manifest("default", "pod")["spec"]["containers"]
     assert container["resources"]["limits"] == {"memory": "64Mi"}
     assert memory < 48 * MIB
 
 
 def test_the_pod_meets_pod_security_restricted() -> None:
     """What https://kubernetes.io/docs/concepts/security/pod-security-standards asks for."""
-    spec = tunnel.manifest("default")["spec"]
+    spec = tunnel.manifest("default", "pod")["spec"]
     (container,) = spec["containers"]
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["runAsUser"] > 0
