@@ -81,10 +81,7 @@ def forward(environment: Checkout, beginning: None) -> dict[str, str]:  # noqa: 
         billing, reference = declared(settings, "billing"), declared(settings, "reference")
         billing.update(connectionLimit=3, schemaVersion=2, schemaVersions=[1, 2])
         reference.update(schemaVersion=2)
-        reports = {**new_workflow("reports"), "writes": False, "reads": ["billing"]}
-        sales, scratch = new_workflow("sales"), new_workflow("scratch", drop=True)
-        settings["workflows"] += [sales, scratch, reports]
-        settings["people"][0]["reads"].append("reports")
+        settings["workflows"] += [new_workflow("sales"), new_workflow("scratch", drop=True)]
 
     environment.declare(change)
     environment.up()
@@ -122,27 +119,6 @@ def test_a_new_workflow_gets_in_and_has_its_schema(
     assert run(session, LIVE) == [(f"local_{name}_v1",)]
     assert run(session, "SELECT id FROM leads") == [(20,)]
     refused(session, "SELECT * FROM local_billing_v1.ledger")
-
-
-@pytest.mark.usefixtures("forward")
-def test_a_new_workflow_that_does_not_write_only_reads(connect: Connect) -> None:
-    """Neither in its own schema, which whoever may read it looks into too."""
-    session = connect("reports")
-
-    assert run(session, "SELECT current_user::text, current_schema()::text") == [
-        ("local_reports", "local_reports_v1")
-    ]
-    assert run(session, "SELECT id FROM ledger") == [(20,)]
-    with pytest.raises(errors.UndefinedTable):
-        run(connect("analysts"), "SELECT * FROM local_reports_v1.nothing")
-    for statement in (
-        "CREATE TABLE local_reports_v1.mine ()",
-        "INSERT INTO ledger VALUES (1)",
-        "CREATE TABLE local_billing_v2.mine ()",
-        "SET ROLE local_billing_writer",
-        "SET ROLE local_reports_writer",
-    ):
-        refused(session, statement)
 
 
 @pytest.mark.usefixtures("forward")
@@ -205,9 +181,7 @@ def test_of_a_removed_workflow_only_the_schema_is_left_unless_it_is_dropped(
 ) -> None:
     session = connect("billing")
 
-    assert (
-        run(session, "SELECT rolname FROM pg_roles WHERE rolname ~ 'sales|scratch|reports'") == []
-    )
+    assert run(session, "SELECT rolname FROM pg_roles WHERE rolname ~ 'sales|scratch'") == []
     assert "local_sales_v1" in schemas(session)
     assert "local_scratch_v1" not in schemas(session)
 
