@@ -24,9 +24,6 @@ from stacks.settings import Agent, Person, Settings, Workflow
 
 MARKER = sql.Identifier("proof_of_access")
 """A table that exists only while the proof runs."""
-CREATE = sql.SQL("CREATE TABLE IF NOT EXISTS {}.{} (seen timestamptz DEFAULT now())")
-INSERT = sql.SQL("INSERT INTO {}.{} DEFAULT VALUES")
-SELECT = sql.SQL("SELECT count(*) FROM {}.{}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +51,6 @@ class Proof:
         self._settings = settings
         self._application = access.instance("application")
         self._metadata = access.instance("metadata")
-        self._marked: set[str] = set()
-        """Schemas in which the marker is."""
 
     def run(self, progress: Callable[[Attempt], None]) -> list[Attempt]:
         """Try everything; `progress` is told each attempt as it is made."""
@@ -113,10 +108,12 @@ class Proof:
         if workflow is None:
             return
         schema = live_schema(login.environment, workflow)
-        table = sql.Identifier(schema), MARKER
-        allowed, answer = attempt(connection, CREATE.format(*table), INSERT.format(*table))
-        if allowed:
-            self._marked.add(schema)
+        create = sql.SQL("CREATE TABLE IF NOT EXISTS {}.{} (seen timestamptz DEFAULT now())")
+        insert = sql.SQL("INSERT INTO {}.{} DEFAULT VALUES")
+        target = sql.Identifier(schema)
+        allowed, answer = attempt(
+            connection, create.format(target, MARKER), insert.format(target, MARKER)
+        )
         yield Attempt(
             login=login.user,
             action="write",
@@ -138,14 +135,14 @@ class Proof:
             *foreign[:1],
         ]:
             schema = live_schema(login.environment, workflow)
-            # Where there is no table to write to, making one is the way to write.
-            write = INSERT if schema in self._marked else CREATE
+            target = sql.Identifier(schema)
+            select = sql.SQL("SELECT count(*) FROM {}.{}").format(target, MARKER)
+            insert = sql.SQL("INSERT INTO {}.{} DEFAULT VALUES").format(target, MARKER)
             for action, statement, promised in (
-                ("read", SELECT, workflow.name in granted),
-                ("write", write, False),
+                ("read", select, workflow.name in granted),
+                ("write", insert, False),
             ):
-                query = statement.format(sql.Identifier(schema), MARKER)
-                allowed, answer = attempt(connection, query)
+                allowed, answer = attempt(connection, statement)
                 yield Attempt(
                     login=login.user,
                     action=action,
