@@ -1,9 +1,10 @@
-"""Builds the package of the bootstrap function: `python -m lambdas.package`.
+"""Builds the functions' packages; `python -m lambdas.package` builds the bootstrap function's.
 
-A package is the function's code, what the functions share, its locked wheels and the certificate
-authorities of RDS. The same input gives the same bytes, wherever and whenever it is built, so that
-an unchanged function is no change in a preview. It holds pure Python only, so that it runs on every
-architecture; it does not hold boto3, which is part of the Lambda runtime.
+A package is a function's code and what it uses of what the functions share; of a function that
+connects to a database also its locked wheels and the certificate authorities of RDS. The same input
+gives the same bytes, wherever and whenever it is built, so that an unchanged function is no change
+in a preview. It holds pure Python only, so that it runs on every architecture; it does not hold
+boto3, which is part of the Lambda runtime.
 """
 
 from __future__ import annotations
@@ -14,11 +15,16 @@ import ssl
 import sys
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lambdas.wheels import PackageError, locked_wheels
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 PROJECT = Path(__file__).parents[1]
-FUNCTION = "bootstrap_postgres"
+BOOTSTRAP = "bootstrap_postgres"
+AIRFLOW_KEYS = "airflow_keys"
 # Where the code looks for it: lambdas.shared.database.PACKAGED_CERTIFICATES.
 CERTIFICATES_NAME = "rds-ca.pem"
 # The earliest time that a zip file can hold.
@@ -28,7 +34,7 @@ _READABLE = 0o100644 << 16
 
 
 def build(certificates: Path, output: Path) -> bytes:
-    """Write the package to `output` and return its bytes.
+    """Write the package of the bootstrap function to `output` and return its bytes.
 
     Args:
         certificates: PEM file with the certificate authorities of RDS in the instance's region.
@@ -38,10 +44,19 @@ def build(certificates: Path, output: Path) -> bytes:
         PackageError: something it is made of is missing or is not what it should be.
     """
     files = {CERTIFICATES_NAME: _read_certificates(certificates)}
-    _add(files, _own_code())
-    for wheel in locked_wheels(PROJECT / "lambdas" / FUNCTION / "requirements.lock"):
+    _add(files, _own_code(BOOTSTRAP))
+    for wheel in locked_wheels(PROJECT / "lambdas" / BOOTSTRAP / "requirements.lock"):
         with zipfile.ZipFile(wheel) as archive:
             _add(files, {name: archive.read(name) for name in _names(archive)})
+    return _replace(output, files)
+
+
+def build_airflow_keys(output: Path) -> bytes:
+    """Write the package of the function for Airflow's keys to `output` and return its bytes."""
+    return _replace(output, _own_code(AIRFLOW_KEYS, ("__init__", "errors", "log")))
+
+
+def _replace(output: Path, files: dict[str, bytes]) -> bytes:
     partial = output.with_suffix(".partial")
     output.parent.mkdir(parents=True, exist_ok=True)
     _write(files, partial)
@@ -66,11 +81,12 @@ def _read_certificates(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _own_code() -> dict[str, bytes]:
+def _own_code(function: str, shared: Iterable[str] = ("*",)) -> dict[str, bytes]:
+    """Return the code of a function and those of the shared modules that it uses."""
     root = PROJECT / "lambdas"
-    sources = [root / "__init__.py"]
-    for folder in ("shared", FUNCTION):
-        sources.extend((root / folder).rglob("*.py"))
+    sources = [root / "__init__.py", *(root / function).rglob("*.py")]
+    for module in shared:
+        sources.extend((root / "shared").glob(f"{module}.py"))
     return {source.relative_to(PROJECT).as_posix(): source.read_bytes() for source in sources}
 
 

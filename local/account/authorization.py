@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.secretsmanager.models import FakeSecret
 
+from local.account import buckets
 from local.account.errors import not_authorized
 from local.account.iam import Policy, Request, decide
 from local.account.postgres.identities import Decision
@@ -57,6 +58,7 @@ class Authorizer:
             if call.name == "BatchGetSecretValue":
                 self._require(caller, "secretsmanager:GetSecretValue", resource, context)
         self._check_secret_keys(call, caller)
+        self._check_objects(call, caller)
         if passed := passed_role(call):
             role, service = passed
             self._require(caller, "iam:PassRole", role, {"iam:passedtoservice": service})
@@ -130,6 +132,8 @@ class Authorizer:
             known = {one.function_name: one for one in self._backends.functions.list_functions()}
             if name in known and known[name].policy.statements:
                 return _function_policy(name, known[name].policy.statements), False
+        if service == "s3":
+            return buckets.policy_of(arn, self._backends), False
         if service == "kms" and (key := find_key(arn, self._backends)):
             return Policy(f"key policy of {key.id}", key.policy), True
         return None, False
@@ -152,6 +156,26 @@ class Authorizer:
             for action in _KEY_ACTIONS[call.name]:
                 self._require(caller, action, key_arn(key_id, self._backends), context)
 
+    def _check_objects(self, call: Call, caller: Principal) -> None:
+        """Check what S3 asks for beyond the operation's own action."""
+        if call.service != "s3":
+            return
+        if source := buckets.copied(call):
+            self._require(caller, "s3:GetObject", source, buckets.context({}))
+        if listed := buckets.hidden(call, self._backends):
+            by_name = buckets.context({"Prefix": call.parameters["Key"]})
+            self._require(caller, "s3:ListBucket", listed, by_name)
+        key_id, actions = buckets.key_used(call, self._backends)
+        if not key_id:
+            return
+        encryption: dict[str, str | None] = {
+            "kms:viaservice": f"s3.{self._backends.region}.amazonaws.com",
+            "kms:calleraccount": self._backends.account,
+            "kms:encryptioncontext:aws:s3:arn": buckets.encryption_context(call, self._backends),
+        }
+        for action in actions:
+            self._require(caller, action, key_arn(key_id, self._backends), encryption)
+
     def _call_context(self, call: Call) -> dict[str, str | None]:
         """The condition keys of the call's own service."""
         given = call.parameters
@@ -162,6 +186,8 @@ class Authorizer:
                 "secretsmanager:versionid": given.get("VersionId"),
                 "secretsmanager:versionstage": given.get("VersionStage") or "AWSCURRENT",
             }
+        if call.service == "s3":
+            return buckets.context(given)
         if call.service == "kms":
             encryption = given.get("EncryptionContext") or {}
             return {

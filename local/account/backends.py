@@ -16,6 +16,7 @@ from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
 from moto.logs.models import logs_backends
 from moto.rds.models import rds_backends
+from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
     from moto.kms.models import KmsBackend
     from moto.logs.models import LogsBackend
     from moto.rds.models import RDSBackend
+    from moto.s3.models import FakeBucket
     from moto.secretsmanager.models import SecretsManagerBackend
     from moto.sns.models import SNSBackend
 
-# IAM is one store per partition, not per region.
+# IAM and S3 are one store per partition, not per region.
 PARTITION = "aws"
 
 # Everything that outlives the process, by moto's name of the service.
@@ -46,6 +48,7 @@ STORES: dict[str, BackendDict[Any]] = {
     "kms": kms_backends,
     "logs": logs_backends,
     "rds": rds_backends,
+    "s3": s3_backends,
     "secretsmanager": secretsmanager_backends,
     "sns": sns_backends,
     "sqs": sqs_backends,
@@ -67,6 +70,11 @@ class Backends:
 
     account: str
     region: str
+
+    @property
+    def buckets(self) -> dict[str, FakeBucket]:
+        """S3's buckets by name."""
+        return s3_backends[self.account][PARTITION].buckets
 
     @property
     def ec2(self) -> EC2Backend:

@@ -19,6 +19,7 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.wrappers import Response
 
+from local.account import buckets
 from local.account.errors import AwsError, RefusedError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ SERVICES = {
     "logs": ("logs", "logs"),
     "monitoring": ("cloudwatch", "cloudwatch"),
     "rds": ("rds", "rds"),
+    "s3": ("s3", "s3"),
     "secretsmanager": ("secretsmanager", "secretsmanager"),
     "sns": ("sns", "sns"),
     "sqs": ("sqs", "sqs"),
@@ -45,7 +47,18 @@ SERVICES = {
 }
 # Operations whose IAM action has another name.
 _ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction", "lambda:InvokeAsync": "lambda:InvokeFunction"}
-_READS = ("BatchGet", "Describe", "Filter", "Get", "List", "Lookup", "Search", "Simulate", "Test")
+_READS = (
+    "BatchGet",
+    "Describe",
+    "Filter",
+    "Get",
+    "Head",
+    "List",
+    "Lookup",
+    "Search",
+    "Simulate",
+    "Test",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +142,11 @@ def parse(request: Request, body: bytes, signing_name: str) -> Call:
         raise RefusedError(
             "unknown operation", f"The input of {operation.name} cannot be read: {error}."
         ) from None
-    action = f"{prefix}:{operation.name}"
+    if service == "s3":
+        buckets.check_readable(request, parameters)
+        action = buckets.action_of(str(operation.name), parameters)
+    else:
+        action = f"{prefix}:{operation.name}"
     return Call(
         service=service,
         action=_ACTIONS.get(action, action),
@@ -161,6 +178,9 @@ def refusal(protocol: str, error: AwsError | RefusedError) -> Response:
             headers={"X-Amzn-ErrorType": error.code},
         )
     code, message = escape(error.code), escape(error.message)
+    if protocol == "rest-xml":
+        body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        return Response(body, status=error.status, content_type="application/xml")
     if protocol == "ec2":
         body = (
             f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error>"

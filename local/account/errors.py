@@ -8,23 +8,27 @@ _CODES: dict[str, dict[str, tuple[str, int]]] = {
         "query": ("MissingAuthenticationToken", 403),
         "json": ("MissingAuthenticationTokenException", 400),
         "rest-json": ("MissingAuthenticationTokenException", 403),
+        "rest-xml": ("AccessDenied", 403),
     },
     "unreadable signature": {
         "query": ("IncompleteSignature", 400),
         "json": ("IncompleteSignatureException", 400),
         "rest-json": ("IncompleteSignatureException", 403),
+        "rest-xml": ("AuthorizationHeaderMalformed", 400),
     },
     "unknown credential": {
         "query": ("InvalidClientTokenId", 403),
         "json": ("UnrecognizedClientException", 400),
         "rest-json": ("UnrecognizedClientException", 403),
         "ec2": ("AuthFailure", 401),
+        "rest-xml": ("InvalidAccessKeyId", 403),
     },
     "expired credential": {
         "query": ("ExpiredToken", 403),
         "json": ("ExpiredTokenException", 400),
         "rest-json": ("ExpiredTokenException", 403),
         "ec2": ("RequestExpired", 400),
+        "rest-xml": ("ExpiredToken", 400),
     },
     "wrong signature": {
         "query": ("SignatureDoesNotMatch", 403),
@@ -41,11 +45,13 @@ _CODES: dict[str, dict[str, tuple[str, int]]] = {
         "query": ("InvalidAction", 400),
         "json": ("UnknownOperationException", 400),
         "rest-json": ("UnknownOperationException", 404),
+        "rest-xml": ("NotImplemented", 501),
     },
     "internal": {
         "query": ("InternalFailure", 500),
         "json": ("InternalServerError", 500),
         "rest-json": ("ServiceException", 500),
+        "rest-xml": ("InternalError", 500),
     },
 }
 

@@ -6,10 +6,12 @@ Operations that the account carries out itself, without moto, are in `local.acco
 from __future__ import annotations
 
 import moto.rds.models
+import moto.s3.models
 from moto.iam.models import iam_backends
 from moto.rds.models import rds_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
+from local.account.buckets import Bucket, DeleteMarker
 from local.account.database_instance import Instance, ManagedSecret
 from local.account.identity_store import IdentityStore
 from local.account.rds import Databases
@@ -29,3 +31,7 @@ def install() -> None:
     moto.rds.models.DBInstance = Instance  # type: ignore[assignment, misc] # on purpose
     # The master user's secret holds a constant, and rotating it leaves it without a value.
     moto.rds.models.MasterUserSecret = ManagedSecret  # type: ignore[misc] # on purpose
+    # Its policy would be judged without conditions, so that a Deny of plain HTTP denies everything.
+    moto.s3.models.FakeBucket = Bucket  # type: ignore[misc] # on purpose
+    # It stops every delete of an object that has one, once versioning is suspended.
+    moto.s3.models.FakeDeleteMarker = DeleteMarker  # type: ignore[misc] # on purpose

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from moto.iam.exceptions import NoSuchEntity, NotFoundException
 
+from local.account import buckets
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -181,6 +183,7 @@ _FINDERS: dict[str, Callable[[Mapping[str, Any], Backends], tuple[str, ...]]] = 
     "lambda": _functions,
     "logs": _logs,
     "rds": _databases,
+    "s3": buckets.arns,
     "secretsmanager": _secrets,
     "sns": _topics,
     "sts": _sts,

@@ -1,7 +1,8 @@
 """Checks the Signature Version 4 of a request, recomputed with botocore's own signer.
 
 Only the `Authorization` header counts. Signatures in the query string (presigned URLs) are not
-served, and neither are unsigned payloads.
+served, and neither are payloads that are unsigned or signed in chunks: over plain HTTP, AWS's SDKs
+sign the whole body.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -29,6 +30,7 @@ _HEADER = re.compile(
     r"/(?P<service>[^/,\s]+)/aws4_request, *SignedHeaders=(?P<headers>[^,\s]+), *"
     r"Signature=(?P<signature>[0-9a-f]{64})"
 )
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 
 
@@ -82,7 +84,12 @@ def check(signature: Signature, request: Request, body: bytes, secret_key: str, 
     }
     if missing := covered - signature.signed_headers:
         raise _mismatch(f"The header {min(missing)} is not among the signed headers.")
-    stated = request.headers.get("X-Amz-Content-SHA256")
+    stated = request.headers.get("X-Amz-Content-SHA256", "")
+    if signature.service == "s3" and not _DIGEST.fullmatch(stated):
+        raise _mismatch(
+            f"x-amz-content-sha256 is {stated or 'missing'}: this account wants the SHA-256 of the "
+            "whole body, which AWS's SDKs send over plain HTTP."
+        )
     if stated and stated != hashlib.sha256(body).hexdigest():
         raise _mismatch("The value of x-amz-content-sha256 does not match the request's body.")
     signed = AWSRequest(
@@ -96,7 +103,9 @@ def check(signature: Signature, request: Request, body: bytes, secret_key: str, 
         },
     )
     signed.context["timestamp"] = time_stamp
-    signer = SigV4Auth(
+    # In S3 a path is signed as it is: not normalized, and escaped once.
+    scheme = S3SigV4Auth if signature.service == "s3" else SigV4Auth
+    signer = scheme(
         Credentials(signature.access_key_id, secret_key), signature.service, signature.region
     )
     expected = signer.signature(

@@ -2,8 +2,8 @@
 
 All stores go into one pickle, so that objects which point into each other's stores (a subnet group
 at subnets, an instance at its secret) still do so afterwards, and a change of two stores is kept or
-lost as a whole. Large values, which are functions' packages, lie beside it in files of their own,
-so that not each change writes them again.
+lost as a whole. Large values, which are functions' packages, and the contents of S3's objects lie
+beside it in files of their own, so that not each change writes them again.
 
 It survives the end of the process at any moment, not that of the machine. It is read back by this
 program only; it holds the account's secrets and belongs to its owner alone.
@@ -11,6 +11,7 @@ program only; it holds the account's secrets and belongs to its owner alone.
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import io
 import pickle
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from moto.core.base_backend import BaseBackend
+from moto.s3.models import FakeKey, s3_backends
 
 from local.account.backends import PARTITION, STORES
 from local.account.files import write_private
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 _LOCK_TYPES = (type(threading.Lock()), type(threading.RLock()))
 _LARGE_BYTES = 65_536
+# Of an object of S3: its file, which `value` stands for, and its lock.
+_NOT_KEPT = {"_value_buffer", "lock"}
 
 
 class SnapshotError(Exception):
@@ -56,6 +60,8 @@ class Snapshot:
         self._backends = backends
         # Each large value that is on disk, by its identity, with the name of its file.
         self._kept: dict[int, tuple[bytes | str, str]] = {}
+        # What S3's objects hold, which does not change: an object is replaced, not written to.
+        self._contents: weakref.WeakKeyDictionary[FakeKey, Content] = weakref.WeakKeyDictionary()
 
     def write(self) -> None:
         """Write what the account holds now; what was there before is replaced in one step."""
@@ -69,7 +75,7 @@ class Snapshot:
                 if region in regions.keys()  # noqa: SIM118 - `in` counts unused regions too
             }
         buffer = io.BytesIO()
-        pickler = _Pickler(buffer, self._keep)
+        pickler = _Pickler(buffer, self._keep, self._content)
         pickler.dump(stores)
         write_private(self._file, buffer.getvalue())
         self._forget(pickler.large)
@@ -92,7 +98,17 @@ class Snapshot:
         for service, regions in stores.items():
             for region, backend in regions.items():
                 STORES[service][self._backends.account][region] = backend
+        for name in self._backends.buckets:
+            # moto keeps all accounts' buckets by name outside of the stores.
+            s3_backends.bucket_accounts[name] = (PARTITION, self._backends.account)
         return True
+
+    def _content(self, stored: FakeKey) -> Content:
+        """What an object of S3 holds, the same value each time."""
+        if stored not in self._contents:
+            # A disposed one is gone from its bucket, and something still names it.
+            self._contents[stored] = Content(b"" if stored.disposed else stored.value)
+        return self._contents[stored]
 
     def _keep(self, value: bytes | str) -> str:
         """Have a large value on disk; the name of its file."""
@@ -120,17 +136,29 @@ class Snapshot:
                 file.unlink()
 
 
+class Content(bytes):
+    """What an object of S3 holds: in a file of its own, however small."""
+
+
 class _Pickler(pickle.Pickler):
     """Also takes what moto holds and pickle does not know: keys, locks, some dictionaries."""
 
-    def __init__(self, buffer: io.BytesIO, keep: Callable[[bytes | str], str]) -> None:
+    def __init__(
+        self,
+        buffer: io.BytesIO,
+        keep: Callable[[bytes | str], str],
+        content: Callable[[FakeKey], Content],
+    ) -> None:
         super().__init__(buffer, protocol=pickle.HIGHEST_PROTOCOL)
         self._keep = keep
+        self._content = content
         self.large: set[str] = set()
 
     def persistent_id(self, obj: object) -> str | None:
         """Name a large value instead of writing it."""
-        if not isinstance(obj, bytes | str) or len(obj) < _LARGE_BYTES:
+        if not isinstance(obj, bytes | str):
+            return None
+        if len(obj) < _LARGE_BYTES and not isinstance(obj, Content):
             return None
         name = self._keep(obj)
         self.large.add(name)
@@ -138,6 +166,9 @@ class _Pickler(pickle.Pickler):
 
     def reducer_override(self, obj: object) -> Any:  # noqa: ANN401 - NotImplemented or a tuple
         """Tell how an object is made again; NotImplemented leaves it to pickle."""
+        if isinstance(obj, FakeKey):
+            kept = {name: value for name, value in vars(obj).items() if name not in _NOT_KEPT}
+            return copyreg.__newobj__, (FakeKey,), {**kept, "value": self._content(obj)}  # type: ignore[attr-defined] # typeshed lacks it
         if isinstance(obj, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
             pem = obj.private_bytes(
                 serialization.Encoding.PEM,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from local.deploy.registration import Registration
     from local.deploy.state import Resource
+    from local.deploy.wire import Json
 
 
 class Kind(enum.Enum):
@@ -60,14 +61,17 @@ class Change:
 
 
 def compare(old: Resource, new: Registration, replace: Collection[str]) -> Change:
-    """Return what turns `old` into `new`; a change to one of `replace` cannot be made in place."""
+    """Return what turns `old` into `new`; a change to one of `replace` cannot be made in place.
+
+    `a.b` in `replace` is the field `b` of the input `a`.
+    """
     keys = [key for key in _keys(old, new) if old.inputs.get(key) != new.inputs.get(key)]
     forced = {*replace, *new.options.replace_on_changes}
     if _other_provider(old.provider, new.provider):
         return Change(kind=Kind.REPLACE, keys=("provider", *keys))
     if not keys:
         return Change(kind=Kind.SAME)
-    if "*" in forced or forced.intersection(keys):
+    if "*" in forced or any(_differs(old.inputs, new.inputs, path) for path in forced):
         return Change(kind=Kind.REPLACE, keys=tuple(keys))
     return Change(kind=Kind.UPDATE, keys=tuple(keys))
 
@@ -81,6 +85,13 @@ def keep_ignored(old: Resource | None, new: Registration) -> None:
             new.inputs[key] = old.inputs[key]
         else:
             new.inputs.pop(key, None)
+
+
+def _differs(old: Json, new: Json, path: str) -> bool:
+    """Tell whether an input, or a field of one, is different."""
+    key, _, rest = path.partition(".")
+    before, after = (value.get(key) if isinstance(value, dict) else None for value in (old, new))
+    return _differs(before, after, rest) if rest else bool(before != after)
 
 
 def _keys(old: Resource, new: Registration) -> Iterable[str]:

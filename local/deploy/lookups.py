@@ -6,6 +6,7 @@ documents built from it can be read in a preview of an environment that is not r
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from local.deploy.wire import Properties
 
 GET_CLUSTER = "aws:eks/getCluster:getCluster"
+GET_SUBNET = "aws:ec2/getSubnet:getSubnet"
 GET_OIDC_PROVIDER = "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider"
 
 
@@ -53,6 +55,7 @@ def _cluster_stand_in(args: Properties, provider: Properties) -> Properties:
     issuer = f"https://oidc.eks.{region}.amazonaws.com/id/issuer-of-{name}"
     return {
         "arn": f"arn:aws:eks:{region}:{_account(provider)}:cluster/{name}",
+        "certificateAuthorities": [{"data": f"certificate-authority-of-{name}"}],
         "endpoint": f"https://endpoint-of-{name}",
         "id": name,
         "identities": [{"oidcs": [{"issuer": issuer}]}],
@@ -74,6 +77,7 @@ def _cluster(args: Properties, target: Target) -> Properties:
         raise DriverError(f"EKS cluster {args['name']} has no OIDC issuer: IRSA needs one")
     return {
         "arn": found["arn"],
+        "certificateAuthorities": [{"data": found.get("certificateAuthority", {}).get("data")}],
         "endpoint": found.get("endpoint"),
         "id": found["name"],
         "identities": [{"oidcs": [{"issuer": issuer}]}],
@@ -84,6 +88,27 @@ def _cluster(args: Properties, target: Target) -> Properties:
             "subnetIds": vpc.get("subnetIds", []),
             "vpcId": vpc.get("vpcId"),
         },
+    }
+
+
+def _subnet_stand_in(args: Properties, provider: Properties) -> Properties:
+    # A range, as it may have to be valid where it arrives; another one for another subnet.
+    number = hashlib.sha256(args["id"].encode()).digest()[0]
+    return {
+        "arn": f"arn:aws:ec2:{provider.get('region')}:{_account(provider)}:subnet/{args['id']}",
+        "cidrBlock": f"10.0.{number}.0/24",
+        "id": args["id"],
+        "vpcId": f"vpc-of-{args['id']}",
+    }
+
+
+def _subnet(args: Properties, target: Target) -> Properties:
+    (found,) = target.aws("ec2").describe_subnets(SubnetIds=[args["id"]])["Subnets"]
+    return {
+        "arn": found.get("SubnetArn"),
+        "cidrBlock": found["CidrBlock"],
+        "id": found["SubnetId"],
+        "vpcId": found["VpcId"],
     }
 
 
@@ -132,5 +157,10 @@ _Live: TypeAlias = "Callable[[Properties, Target], Properties]"
 _STAND_INS: Mapping[str, _StandIn] = {
     GET_CLUSTER: _cluster_stand_in,
     GET_OIDC_PROVIDER: _oidc_provider_stand_in,
+    GET_SUBNET: _subnet_stand_in,
 }
-_LIVE: Mapping[str, _Live] = {GET_CLUSTER: _cluster, GET_OIDC_PROVIDER: _oidc_provider}
+_LIVE: Mapping[str, _Live] = {
+    GET_CLUSTER: _cluster,
+    GET_OIDC_PROVIDER: _oidc_provider,
+    GET_SUBNET: _subnet,
+}

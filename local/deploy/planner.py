@@ -80,6 +80,9 @@ class Planner:
         if driver is None:
             raise DeployError(missing_driver(registration.type))
         _check(registration, driver)
+        provider = registration.urn if registration.is_provider else registration.provider_urn
+        if reason := driver.refusal(registration.inputs, self.provider(provider)):
+            raise DeployError(reason)
         with self._lock:
             old = self._previous(registration)
             keep_ignored(old, registration)
@@ -153,7 +156,7 @@ class Planner:
             # A provider is of no use without the server or database that it logs in to.
             homes = {urn for urn in gone if self._state.resources[urn].type in HOMES}
             return bool(homes.intersection(one.dependencies))
-        fixed = driver.replacing(one.inputs)
+        fixed = {path.partition(".")[0] for path in driver.replacing(one.inputs)}
         return any(gone.intersection(one.property_dependencies.get(key, ())) for key in fixed)
 
     def _default_tags(self, registration: Registration) -> dict[str, str]:

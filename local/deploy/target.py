@@ -26,6 +26,7 @@ _JSON_INPUTS = frozenset(
         "awsRdsIamAuth",
         "connectTimeout",
         "defaultTags",
+        "enableConfigMapMutable",
         "maxConnections",
         "port",
         "skipCredentialsValidation",

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
+from botocore.exceptions import ClientError
 
 from local.account import service
 from tests.local.account_fixtures import (
@@ -50,6 +52,9 @@ def test_killed_and_started_again_everything_is_as_it_was(fresh_account: LocalAc
     blob = account.client("kms").encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
     cluster = account.client("eks").describe_cluster(name="data-platform")["cluster"]
     large = function(account, "def handle(event, context):\n    return 7\n", bulk=200_000)
+    packages = account.paths.account / "snapshot" / "large"
+    kept = set(packages.iterdir())
+    objects = _objects(account)
 
     for end in (_kill, lambda account: service.halt(account.paths)):
         end(account)
@@ -62,6 +67,7 @@ def test_killed_and_started_again_everything_is_as_it_was(fresh_account: LocalAc
         assert account.client("eks").describe_cluster(name="data-platform")["cluster"] == cluster
         assert account.client("kms").decrypt(CiphertextBlob=blob)["Plaintext"] == b"x"
         assert invoke(account, large)["result"] == 7
+        assert _found(account) == objects
         roles = account.client("iam").list_roles()["Roles"]
         assert role in {one["Arn"] for one in roles}
         with account.connect("application", MASTER, password) as connection:
@@ -78,10 +84,37 @@ def test_killed_and_started_again_everything_is_as_it_was(fresh_account: LocalAc
     with account.connect("application", MASTER, password) as connection:
         assert connection.execute("SELECT to_regclass('kept')").fetchone() == (None,)
     # What belonged to a function goes with it.
-    packages = account.paths.account / "snapshot" / "large"
-    assert list(packages.iterdir())
+    s3 = account.client("s3")
+    for key in objects:
+        s3.delete_object(Bucket="kept", Key=key)
+    assert set(packages.iterdir()) == kept
     account.client("lambda").delete_function(FunctionName=large)
     assert not list(packages.iterdir())
+    # The names of buckets are known again, too: this one is taken, and then it is free.
+    with pytest.raises(ClientError, match="BucketAlreadyOwnedByYou"):
+        s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.delete_bucket(Bucket="kept")
+    s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": REGION})
+
+
+def _objects(account: LocalAccount) -> dict[str, bytes]:
+    """Put small, large, empty and equal objects; what each holds."""
+    s3 = account.client("s3")
+    s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": REGION})
+    contents = {"small": b"1", "large": b"2" * 200_000, "equal/to=small": b"1", "empty": b""}
+    for key, body in contents.items():
+        s3.put_object(Bucket="kept", Key=key, Body=b"before")
+        s3.put_object(Bucket="kept", Key=key, Body=body, Metadata={"length": str(len(body))})
+    return contents
+
+
+def _found(account: LocalAccount) -> dict[str, bytes]:
+    s3, found = account.client("s3"), {}
+    for one in s3.list_objects_v2(Bucket="kept")["Contents"]:
+        answer = s3.get_object(Bucket="kept", Key=one["Key"])
+        found[one["Key"]] = answer["Body"].read()
+        assert answer["Metadata"] == {"length": str(len(found[one["Key"]]))}
+    return found
 
 
 def _unfinish(account: LocalAccount) -> None:

@@ -198,8 +198,8 @@ def test_what_is_decided_is_what_is_carried_out(local_account: LocalAccount) -> 
 
 
 def test_a_service_that_is_not_here_says_which_are(local_account: LocalAccount) -> None:
-    with pytest.raises(ClientError, match="This account has no 's3', only ec2, eks"):
-        local_account.client("s3").list_buckets()
+    with pytest.raises(ClientError, match="This account has no 'dynamodb', only ec2, eks"):
+        local_account.client("dynamodb").list_tables()
     with pytest.raises(ClientError, match="iam:SimulatePrincipalPolicy is not served"):
         local_account.client("iam").simulate_principal_policy(
             PolicySourceArn="arn:aws:iam::123456789012:user/deployer", ActionNames=["s3:GetObject"]

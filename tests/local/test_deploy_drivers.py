@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from local.deploy.testing import SmallProject, aws_api
 
@@ -41,6 +42,15 @@ inline-policy                  a b ~  aws.iam.RolePolicy("x", name="x", role=exe
 secret                         a b ~  aws.secretsmanager.Secret("x", name="x", description="VALUE", recovery_window_in_days=0, opts=here)
 secret-name                    x y ±  aws.secretsmanager.Secret("x", name="VALUE", recovery_window_in_days=0, opts=here)
 secret-version                 a b ±  aws.secretsmanager.SecretVersion("x", secret_id=secret.id, secret_string="VALUE", opts=here)
+bucket-tags                    a b ~  bucket("x", tags={"a": "VALUE"})
+bucket-name                    one two ±  aws.s3.Bucket("x", bucket="bucket-VALUE", opts=here)
+bucket-versioning              Enabled Suspended ~  aws.s3.BucketVersioning("x", bucket=logs.id, versioning_configuration={"status": "VALUE"}, opts=here)
+bucket-encryption              True False ~  aws.s3.BucketServerSideEncryptionConfiguration("x", bucket=logs.id, rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "aws:kms", "kms_master_key_id": key.arn}, "bucket_key_enabled": VALUE}], opts=here)
+bucket-public-access           True False ~  aws.s3.BucketPublicAccessBlock("x", bucket=logs.id, block_public_acls=VALUE, block_public_policy=True, opts=here)
+bucket-ownership               BucketOwnerEnforced ObjectWriter ~  aws.s3.BucketOwnershipControls("x", bucket=logs.id, rule={"object_ownership": "VALUE"}, opts=here)
+bucket-policy                  a b ~  aws.s3.BucketPolicy("x", bucket=logs.id, policy=document(Principal="*", Action="s3:*", Resource=["arn:aws:s3:::logs-bucket/VALUE"]), opts=here)
+bucket-lifecycle               7 8 ~  aws.s3.BucketLifecycleConfiguration("x", bucket=logs.id, rules=[{"id": "old", "status": "Enabled", "expiration": {"days": VALUE}, "noncurrent_version_expiration": {"noncurrent_days": 1}, "abort_incomplete_multipart_upload": {"days_after_initiation": 1}}], opts=here)
+bucket-setting-elsewhere       logs other_logs ±  aws.s3.BucketPublicAccessBlock("x", bucket=VALUE.id, block_public_acls=True, opts=here)
 instance-class                 micro small ~  database("x", instance_class="db.t4g.VALUE")
 instance-storage-and-port      40 41 ~  database("x", allocated_storage=VALUE, port=54VALUE)
 instance-logs                  postgresql upgrade ~  database("x", enabled_cloudwatch_logs_exports=["VALUE"])
@@ -55,6 +65,11 @@ executor = role("executor")
 key, other = aws.kms.Key("key", opts=here), aws.kms.Key("other", opts=here)
 log = aws.cloudwatch.LogGroup("log", name="log", opts=here)
 secret = aws.secretsmanager.Secret("secret", name="secret", recovery_window_in_days=0, opts=here)
+
+def bucket(name, **more):
+    return aws.s3.Bucket(name, bucket=f"{{name}}-bucket", opts=here, **more)
+
+logs, other_logs = bucket("logs"), bucket("other-logs")
 
 def database(name, **more):
     settings = dict(
@@ -168,6 +183,68 @@ def test_a_secret_waits_for_its_deletion_unless_told_otherwise(project: Project)
     project.bring_up('aws.secretsmanager.Secret("x", name="waiting", opts=here)')
     project.bring_up("")
     assert "DeletedDate" in boto3.client("secretsmanager").describe_secret(SecretId="waiting")
+
+
+LIFECYCLE = """
+block = aws.s3.BucketPublicAccessBlock(
+    "x-block", bucket=logs.id, block_public_acls=True, restrict_public_buckets=True, opts=here)
+lifecycle = aws.s3.BucketLifecycleConfiguration("x-lifecycle", bucket=logs.id, opts=here, rules=[
+    {"id": "old", "status": "Enabled", "expiration": {"days": 7},
+     "noncurrent_version_expiration": {"noncurrent_days": 3}}])
+encryption = aws.s3.BucketServerSideEncryptionConfiguration("x-encryption", bucket=logs.id, rules=[
+    {"apply_server_side_encryption_by_default":
+        {"sse_algorithm": "aws:kms", "kms_master_key_id": key.arn}, "bucket_key_enabled": True}],
+    opts=here)
+pulumi.export("key", key.arn)
+"""
+
+
+def test_what_is_set_on_a_bucket_arrives_as_it_is_meant(project: Project) -> None:
+    project.bring_up(LIFECYCLE)
+    key = project.up().exports["key"]
+    s3, bucket = boto3.client("s3"), {"Bucket": "logs-bucket"}
+    (rule,) = s3.get_bucket_lifecycle_configuration(**bucket)["Rules"]
+    assert rule["Filter"] == {}
+    assert (rule["Expiration"], rule["NoncurrentVersionExpiration"]) == (
+        {"Days": 7},
+        {"NoncurrentDays": 3},
+    )
+    assert s3.get_public_access_block(**bucket)["PublicAccessBlockConfiguration"] == {
+        "BlockPublicAcls": True,
+        "BlockPublicPolicy": False,
+        "IgnorePublicAcls": False,
+        "RestrictPublicBuckets": True,
+    }
+    (rule,) = s3.get_bucket_encryption(**bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule == {
+        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key},
+        "BucketKeyEnabled": True,
+    }
+    project.bring_up("")
+    with pytest.raises(ClientError, match="NoSuchLifecycleConfiguration"):
+        s3.get_bucket_lifecycle_configuration(**bucket)
+    with pytest.raises(ClientError, match="ServerSideEncryptionConfigurationNotFoundError"):
+        s3.get_bucket_encryption(**bucket)
+
+
+def test_a_bucket_with_objects_is_kept_unless_told_otherwise(project: Project) -> None:
+    text = """
+full = bucket("x", force_destroy=FORCE)
+pulumi.export("arn", full.arn)
+"""
+    project.bring_up(text.replace("FORCE", "False"))
+    assert project.up().exports == {"arn": "arn:aws:s3:::x-bucket"}
+    s3 = boto3.client("s3")
+    s3.put_bucket_versioning(Bucket="x-bucket", VersioningConfiguration={"Status": "Enabled"})
+    for number in range(3):
+        s3.put_object(Bucket="x-bucket", Key="one", Body=str(number).encode())
+    s3.delete_object(Bucket="x-bucket", Key="one")
+    s3.create_multipart_upload(Bucket="x-bucket", Key="half")
+    project.program(project.surroundings)
+    assert "bucket x-bucket has objects: set forceDestroy" in project.up().messages[0]
+    assert project.bring_up(text.replace("FORCE", "True")) == [("~", "x")]
+    assert project.bring_up("") == [("-", "x")]
+    assert "x-bucket" not in {one["Name"] for one in s3.list_buckets()["Buckets"]}
 
 
 FUNCTION = """

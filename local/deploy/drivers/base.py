@@ -41,7 +41,10 @@ class Driver(abc.ABC):
     ignored: ClassVar[Mapping[str, str]] = {}
     """The inputs that it knows and does not carry out, each with the reason."""
     replace: ClassVar[frozenset[str]] = frozenset()
-    """The inputs whose change needs another resource in place of this one."""
+    """The inputs whose change needs another resource in place of this one.
+
+    `a.b` is the field `b` of the input `a`.
+    """
     repeatable: ClassVar[bool] = False
     """Whether creating it twice comes to the same, so that what a killed run left needs no search.
 
@@ -54,6 +57,16 @@ class Driver(abc.ABC):
         """Return the inputs whose change needs another resource in place of this one."""
         del inputs
         return self.replace
+
+    def refusal(self, inputs: Properties, provider: Properties) -> str:
+        """Say why this must not be done, in one sentence; empty when it may.
+
+        Args:
+            inputs: As declared: marked, and maybe not all known yet.
+            provider: The settings of its explicit provider, of a provider its own; or empty.
+        """
+        del inputs, provider
+        return ""
 
     def adopt(self, target: Target, inputs: Properties) -> Made | None:
         """Find what a run that was killed while creating these inputs may have left.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
-from local.deploy.drivers.base import Driver, Made
+from local.deploy.drivers.base import Driver, DriverError, Made
+from local.deploy.drivers.kubernetes import FOLDER_INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +50,40 @@ class AwsProvider(_Provider):
         "skipRegionValidation": "the first call shows whether the region exists",
         "skipRequestingAccountId": "the account is asked for when accounts are restricted",
     }
+
+
+class KubernetesProvider(_Provider):
+    """One folder of manifests. Nothing here is applied to a cluster.
+
+    When the folder changes, the manifests move with it.
+    """
+
+    inputs = frozenset({"enableConfigMapMutable", FOLDER_INPUT})
+    ignored: ClassVar[Mapping[str, str]] = {
+        "enableServerSideApply": "manifests are written, not applied",
+        "kubeconfig": "no cluster is connected to",
+    }
+
+    @override
+    def refusal(self, inputs: Properties, provider: Properties) -> str:
+        if not provider.get(FOLDER_INPUT):
+            return (
+                "this engine renders Kubernetes objects and does not apply them to a cluster: "
+                f"set {FOLDER_INPUT}, or use ENGINE=pulumi"
+            )
+        if provider.get("enableConfigMapMutable") is not True:
+            return "set enableConfigMapMutable: this engine changes ConfigMaps in place only"
+        return ""
+
+    @override
+    def update(self, target: Target, made: Made, old: Properties, new: Properties) -> Made:
+        before, after = (target.root / inputs[FOLDER_INPUT] for inputs in (old, new))
+        if before != after and before.exists():
+            if after.exists():
+                raise DriverError(f"{new[FOLDER_INPUT]} exists already: remove it first")
+            after.parent.mkdir(parents=True, exist_ok=True)
+            before.rename(after)
+        return made
 
 
 class PostgresqlProvider(_Provider):
