@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-CA_BUNDLE_IN_POD = "/etc/rds/ca.pem"
-"""Where pods find the CA certificates of the databases."""
-
 
 def postgres_connection(*, host: str, port: int, login: str, database: str) -> dict[str, Any]:
-    """A connection of `PostgresHook` that logs in with IAM tokens and verifies the server."""
-    tls = {"sslmode": "verify-full", "sslrootcert": CA_BUNDLE_IN_POD}
+    """A connection of `PostgresHook` that logs in with IAM tokens and verifies the server.
+
+    It names no file of CA certificates: where that lies is the pod's business (`PGSSLROOTCERT`).
+    """
+    tls = {"sslmode": "verify-full"}
     return {
         "conn_type": "postgres",
         "host": host,
@@ -23,7 +23,7 @@ def postgres_connection(*, host: str, port: int, login: str, database: str) -> d
             # `aws_default`, and warns that there is none.
             "aws_conn_id": None,
             **tls,
-            # The hook's SQLAlchemy engine takes no notice of the two above.
+            # The hook's SQLAlchemy engine takes no notice of the one above.
             "sqlalchemy_query": tls,
         },
     }

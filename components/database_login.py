@@ -68,6 +68,8 @@ class DatabaseLogin(ComponentResource):
     """Name of the login in PostgreSQL."""
     iam_role_arn: Output[str]
     """IAM role that may log in as it."""
+    iam_role_name: Output[str]
+    """Its name, for further rights."""
 
     def __init__(
         self, name: str, args: DatabaseLoginArgs, opts: ResourceOptions | None = None
@@ -112,4 +114,11 @@ class DatabaseLogin(ComponentResource):
 
         self.user = login.name
         self.iam_role_arn = iam_role.arn
-        self.register_outputs({"user": self.user, "iam_role_arn": self.iam_role_arn})
+        self.iam_role_name = iam_role.name
+        self.register_outputs(
+            {
+                "user": self.user,
+                "iam_role_arn": self.iam_role_arn,
+                "iam_role_name": self.iam_role_name,
+            }
+        )

@@ -29,7 +29,7 @@ def irsa_trust(*, provider_arn: str, issuer: str, namespace: str, service_accoun
         service_account: Its name. Both are compared whole: no wildcard, so no neighbour.
     """
     issuer = issuer.removeprefix("https://")
-    return _document(
+    return document(
         {
             "Sid": "OneServiceAccount",
             "Effect": "Allow",
@@ -47,7 +47,7 @@ def irsa_trust(*, provider_arn: str, issuer: str, namespace: str, service_accoun
 
 def principal_trust(*, principals: Iterable[str], ends_at: datetime | None = None) -> Document:
     """Trust for named IAM users and roles, until `ends_at` (UTC) where there is an end."""
-    return _document(
+    return document(
         {
             "Sid": "NamedPrincipals",
             "Effect": "Allow",
@@ -60,7 +60,7 @@ def principal_trust(*, principals: Iterable[str], ends_at: datetime | None = Non
 
 def service_trust(*, service: str) -> Document:
     """Trust for an AWS service, such as `lambda.amazonaws.com`."""
-    return _document(
+    return document(
         {
             "Sid": "Service",
             "Effect": "Allow",
@@ -72,7 +72,7 @@ def service_trust(*, service: str) -> Document:
 
 def monitoring_trust(*, region: str, account: str, identifier: str) -> Document:
     """Trust for enhanced monitoring of one DB instance; another account's RDS is not believed."""
-    return _document(
+    return document(
         {
             "Sid": "EnhancedMonitoring",
             "Effect": "Allow",
@@ -114,7 +114,7 @@ def connect(
         db_user_arn(region=region, account=account, resource_id=resource_id, db_user=db_user)
         for db_user in db_users
     ]
-    return _document(
+    return document(
         {
             "Sid": "LogIn",
             "Effect": "Allow",
@@ -127,7 +127,7 @@ def connect(
 
 def read_secret(*, region: str, secret_arn: str, key_arn: str) -> Document:
     """Reading one secret, and decrypting that one alone with its key."""
-    return _document(
+    return document(
         {
             "Sid": "ReadSecret",
             "Effect": "Allow",
@@ -149,6 +149,36 @@ def read_secret(*, region: str, secret_arn: str, key_arn: str) -> Document:
     )
 
 
+def put_secrets(*, region: str, secret_arns: Sequence[str], key_arn: str) -> Document:
+    """Giving secrets a value, and seeing whether they have one; reading none of them."""
+    return document(
+        {
+            "Sid": "PutSecrets",
+            "Effect": "Allow",
+            "Action": ["secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue"],
+            "Resource": list(secret_arns),
+        },
+        {
+            # Secrets Manager asks for both with each value that is put.
+            "Sid": "EncryptSecrets",
+            "Effect": "Allow",
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": key_arn,
+            "Condition": {
+                "StringEquals": {
+                    "kms:ViaService": f"secretsmanager.{region}.amazonaws.com",
+                    "kms:EncryptionContext:SecretARN": list(secret_arns),
+                }
+            },
+        },
+    )
+
+
+def write_log(*, region: str, account: str, log_group: str) -> Document:
+    """What Lambda itself needs to write a function's log."""
+    return document(_write_log(region, account, log_group))
+
+
 def run_in_vpc(*, region: str, account: str, function: str, log_group: str) -> Document:
     """What Lambda itself needs to run a function in a VPC and to write its log."""
     network_interfaces = [
@@ -159,13 +189,8 @@ def run_in_vpc(*, region: str, account: str, function: str, log_group: str) -> D
         "ec2:DescribeSubnets",
         "ec2:UnassignPrivateIpAddresses",
     ]
-    return _document(
-        {
-            "Sid": "WriteLog",
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": f"arn:aws:logs:{region}:{account}:log-group:{log_group}:*",
-        },
+    return document(
+        _write_log(region, account, log_group),
         {
             # The interfaces do not exist when the permission is checked, and Describe* has no
             # resources: AWS documents `*` for all of these.
@@ -212,8 +237,8 @@ def key_policy(*, region: str, account: str, log_groups: Sequence[str] = ()) -> 
         "Resource": "*",
     }
     if not log_groups:
-        return _document(own_account)
-    return _document(
+        return document(own_account)
+    return document(
         own_account,
         {
             "Sid": "CloudWatchLogs",
@@ -240,7 +265,17 @@ def key_policy(*, region: str, account: str, log_groups: Sequence[str] = ()) -> 
     )
 
 
-def _document(*statements: Statement) -> Document:
+def _write_log(region: str, account: str, log_group: str) -> Statement:
+    return {
+        "Sid": "WriteLog",
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": f"arn:aws:logs:{region}:{account}:log-group:{log_group}:*",
+    }
+
+
+def document(*statements: Statement) -> Document:
+    """A policy of these statements, in the only version that IAM still means."""
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 

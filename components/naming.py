@@ -26,6 +26,8 @@ ALARM_CHARACTERS = 255
 """`AlarmName` of CloudWatch `PutMetricAlarm`."""
 SECRET_CHARACTERS = 512
 """`Name` of Secrets Manager `CreateSecret`."""
+BUCKET_CHARACTERS = 63
+"""`Bucket` of S3 `CreateBucket`."""
 KUBERNETES_LABEL_CHARACTERS = 63
 """RFC 1123 label: namespaces; service accounts are held to it too, as they become labels."""
 
@@ -35,6 +37,8 @@ PROVISIONER_USER = "provisioner"
 """The login that creates databases, schemas, roles and grants."""
 APPLICATION_DATABASE = "application"
 """The database on the application instance that holds the schemas of all workflows."""
+METADATA_SCHEMA = "airflow"
+"""The schema of a metadata database that holds all of Airflow's tables."""
 
 _HASH_CHARACTERS = 8
 _WORDS = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -110,6 +114,11 @@ def alarm_name(stem: str, *words: str) -> str:
     return aws_name(ALARM_CHARACTERS, stem, *words)
 
 
+def bucket_name(stem: str, *words: str) -> str:
+    """Name of an S3 bucket, which all accounts share: one word has to be the account's id."""
+    return aws_name(BUCKET_CHARACTERS, stem, *words)
+
+
 def kms_alias(stem: str, *words: str) -> str:
     """Alias of a KMS key, with its `alias/`."""
     return "alias/" + aws_name(KMS_ALIAS_CHARACTERS - len("alias/"), stem, *words)
@@ -174,6 +183,15 @@ def metadata_database(environment: str) -> str:
     return _identifier("airflow", environment)
 
 
+def metadata_role(environment: str, role: str) -> str:
+    """A role in an environment's metadata database: `owner`, `writer`, or a component's login.
+
+    Raises:
+        ValueError: longer than PostgreSQL keeps.
+    """
+    return _identifier("airflow", environment, role)
+
+
 def namespace(environment: str) -> str:
     """The Kubernetes namespace of an environment's Airflow.
 
@@ -193,7 +211,7 @@ def service_account(workflow: str) -> str:
 
 
 def access_role(environment: str, kind: str, name: str) -> str:
-    """IAM role of a `workflow`, `person` or `agent` in an environment."""
+    """IAM role of a `workflow`, `person`, `agent` or Airflow `component` in an environment."""
     return iam_role_name(f"airflow-{environment}", kind, name)
 
 
@@ -204,9 +222,22 @@ def connection_secret(environment: str, workflow: str) -> str:
         ValueError: other characters, or longer than Secrets Manager allows. It is never shortened,
             as its last word is the connection id that DAGs write.
     """
+    return _secret(environment, "connections", workflow)
+
+
+def key_secret(environment: str, key: str) -> str:
+    """Secret that holds one of Airflow's own keys, such as `fernet`.
+
+    Raises:
+        ValueError: other characters, or longer than Secrets Manager allows.
+    """
+    return _secret(environment, "keys", key)
+
+
+def _secret(environment: str, kind: str, last: str) -> str:
     _require_words(environment)
-    _require_words(workflow)
-    name = f"airflow/{environment}/connections/{workflow}"
+    _require_words(last)
+    name = f"airflow/{environment}/{kind}/{last}"
     if len(name) > SECRET_CHARACTERS:
         raise ValueError(
             f"the secret name {name!r} has {len(name)} characters; Secrets Manager allows "

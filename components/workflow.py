@@ -52,6 +52,9 @@ class WorkflowArgs:
     """URL of the cluster's issuer."""
     secrets_key_arn: Input[str]
     """KMS key that connection secrets are encrypted with."""
+    task_logs_policy: Input[str]
+    """IAM policy, as JSON, to write the logs of its own tasks."""
+    region: str
     protected: bool
     """Whether a deleted secret is kept for a while."""
 
@@ -71,6 +74,7 @@ class Workflow(ComponentResource):
         self._args = args
         login = self._login()
         secret = self._connection_secret(login)
+        self._rights_of_tasks(login, secret)
 
         self.pool = Pool(name=args.workflow, slots=args.connection_limit)
         self.user = login.user
@@ -148,3 +152,23 @@ class Workflow(ComponentResource):
             opts=ResourceOptions(parent=self),
         )
         return secret
+
+    def _rights_of_tasks(self, login: DatabaseLogin, secret: aws.secretsmanager.Secret) -> None:
+        """What its tasks may do on AWS, beside logging in: two things, both of its own."""
+        args = self._args
+        for policy, document in {
+            "read-connection": rendered(
+                iam_documents.read_secret,
+                region=args.region,
+                secret_arn=secret.arn,
+                key_arn=args.secrets_key_arn,
+            ),
+            "write-task-logs": args.task_logs_policy,
+        }.items():
+            aws.iam.RolePolicy(
+                f"{self.pulumi_resource_name}-{policy}",
+                name=policy,
+                role=login.iam_role_name,
+                policy=document,
+                opts=ResourceOptions(parent=self),
+            )

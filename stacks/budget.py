@@ -22,8 +22,6 @@ _MIB = 1024**2
 
 ROLLOUT_PODS = 1
 """A rolling update with `maxSurge: 1` runs one pod more than `replicas` for a while."""
-PROBE_CONNECTIONS = 1
-"""`airflow jobs check`, the probe of every component but the API server, connects by itself."""
 ASYNC_CONNECTIONS = 2
 """The pool of the API server's second, asynchronous engine, in each worker. It serves few routes;
 what creates that engine has to size it so, as Airflow leaves it at SQLAlchemy's 15."""
@@ -162,8 +160,8 @@ def airflow_connections(component: AirflowComponent, *, api_server: bool) -> int
     pods = component.replicas + ROLLOUT_PODS
     process = component.pool_size + component.max_overflow
     if api_server:
-        return pods * component.workers * (process + ASYNC_CONNECTIONS)
-    return pods * (component.workers * process + PROBE_CONNECTIONS)
+        process += ASYNC_CONNECTIONS
+    return pods * component.workers * process
 
 
 def _metadata(settings: Settings) -> InstanceBudget:
@@ -189,8 +187,7 @@ def _airflow(settings: Settings) -> Iterator[Line]:
     ):
         api_server = name == "API server"
         pool = f"{component.pool_size} pool + {component.max_overflow} overflow"
-        process = f"{component.workers} x ({pool}{f' + {ASYNC_CONNECTIONS} async' * api_server})"
-        pod = process if api_server else f"({process} + {PROBE_CONNECTIONS} probe)"
+        pod = f"{component.workers} x ({pool}{f' + {ASYNC_CONNECTIONS} async' * api_server})"
         yield Line(
             consumer=name,
             arithmetic=f"{_many(environments, 'environment')} x "

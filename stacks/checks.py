@@ -1,7 +1,7 @@
 """What the types of the settings cannot say: whether the entries fit each other, and the day.
 
 Each check yields one sentence for each problem. Instances are checked in `stacks.instance_checks`,
-the sum of the connections in `stacks.budget`.
+Airflow in `stacks.airflow_checks`, the sum of the connections in `stacks.budget`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from components import naming
-from stacks import instance_checks
+from components.airflow.names import COMPONENTS, MIGRATION_IDENTITY
+from stacks import airflow_checks, instance_checks
 from stacks.sentences import NOUNS, entry, key, nearest, shown
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def problems(settings: Settings, today: date) -> Iterator[str]:
     yield from _expiry(settings, today)
     yield from _powerful_agents(settings)
     yield from instance_checks.problems(settings)
+    yield from airflow_checks.problems(settings)
 
 
 def _entries(settings: Settings) -> Iterator[tuple[str, int, Workflow | Person | Agent]]:
@@ -105,6 +107,9 @@ def _collisions(settings: Settings) -> Iterator[str]:
                     owners[name].append(where)
             except ValueError as error:
                 yield f"{where} cannot be given its names: {error}."
+        for component in (*COMPONENTS, MIGRATION_IDENTITY):
+            role = naming.access_role(environment, "component", component)
+            owners[f"IAM role {role}"].append(f"Airflow's {component} of {environment}")
     for name, wheres in owners.items():
         if len(wheres) > 1:
             yield (

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pulumi_postgresql as postgresql
     from pulumi import Input
 
+    from components.airflow.task_logs import TaskLogs
     from components.database_server import DatabaseServer
     from stacks import declarations
     from stacks.site import Site
@@ -40,14 +41,34 @@ class ApplicationData:
     provider: postgresql.Provider
     """The provisioner, connected to the application database."""
     secrets_key_arn: Input[str]
+    task_logs: TaskLogs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What a stack exports of one of its environments."""
+    """The workflows and readers of one environment."""
 
-    workflows: Mapping[str, Any]
-    readers: Mapping[str, Any]
+    workflows: Mapping[str, Workflow]
+    readers: Mapping[str, DatabaseLogin]
+
+    def exported_workflows(self) -> Mapping[str, Any]:
+        """What the stack exports of each workflow."""
+        return {
+            name: {
+                "login": workflow.user,
+                "roleArn": workflow.iam_role_arn,
+                "connectionSecret": workflow.connection_secret_name,
+                "pool": asdict(workflow.pool),
+            }
+            for name, workflow in self.workflows.items()
+        }
+
+    def exported_readers(self) -> Mapping[str, Any]:
+        """What the stack exports of each person and agent."""
+        return {
+            name: {"login": login.user, "roleArn": login.iam_role_arn}
+            for name, login in self.readers.items()
+        }
 
 
 def declare_environment(site: Site, environment: str, data: ApplicationData) -> Environment:
@@ -70,21 +91,7 @@ def declare_environment(site: Site, environment: str, data: ApplicationData) -> 
             readers[reader.name] = _reader(
                 kind, environment, reader, schemas, data, _after(opts, readers or workflows)
             )
-    return Environment(
-        workflows={
-            name: {
-                "login": workflow.user,
-                "roleArn": workflow.iam_role_arn,
-                "connectionSecret": workflow.connection_secret_name,
-                "pool": asdict(workflow.pool),
-            }
-            for name, workflow in workflows.items()
-        },
-        readers={
-            name: {"login": login.user, "roleArn": login.iam_role_arn}
-            for name, login in readers.items()
-        },
-    )
+    return Environment(workflows=workflows, readers=readers)
 
 
 def _after(opts: ResourceOptions, made: Mapping[str, ComponentResource]) -> ResourceOptions:
@@ -131,6 +138,8 @@ def _workflow(
             oidc_provider_arn=site.cluster.oidc_provider_arn,
             oidc_issuer=site.cluster.oidc_issuer,
             secrets_key_arn=data.secrets_key_arn,
+            task_logs_policy=data.task_logs.write_policy(environment, workflow.name),
+            region=site.settings.region,
             protected=site.settings.application.protected,
         ),
         opts=opts,

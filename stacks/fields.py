@@ -104,6 +104,55 @@ RelativePath = Annotated[
     ),
 ]
 
+Cidr = Annotated[
+    str,
+    Field(
+        pattern=r"^([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}$",
+        json_schema_extra={"patternErrorMessage": "an IPv4 range such as 10.0.0.0/16"},
+    ),
+]
+
+Image = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-zA-Z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*"
+        r"(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})$",
+        json_schema_extra={
+            "patternErrorMessage": "a container image with a digest, a tag or both, such as "
+            "apache/airflow:3.3.2@sha256:<64 hexadecimal digits>"
+        },
+    ),
+]
+
+ClassPath = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$",
+        json_schema_extra={
+            "patternErrorMessage": "a Python class with its module, such as package.module.Class"
+        },
+    ),
+]
+
+RepositoryUrl = Annotated[
+    str,
+    Field(
+        pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)+$",
+        json_schema_extra={
+            "patternErrorMessage": "the http(s) URL of a git repository, without a user, such as "
+            "https://github.com/example/dags.git"
+        },
+    ),
+]
+
+GitRef = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9A-Za-z][0-9A-Za-z._/+-]{0,99}$",
+        json_schema_extra={"patternErrorMessage": "a commit, a tag or a branch of git"},
+    ),
+]
+
 EngineVersion = Annotated[
     str,
     Field(

@@ -1,4 +1,4 @@
-"""What exists already and is looked up: the EKS cluster, its network and its OIDC provider.
+"""What exists already and is looked up: the EKS cluster, its OIDC provider, and subnets.
 
 The only data sources of the program. Account and region come from the settings, so that a wrong
 login is refused and not followed.
@@ -6,6 +6,7 @@ login is refused and not followed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi_aws as aws
@@ -23,6 +24,10 @@ class Cluster:
     """URL of the issuer of the tokens of service accounts."""
     oidc_provider_arn: Output[str]
     """The IAM OIDC provider that believes that issuer."""
+    endpoint: Output[str]
+    """URL of the API."""
+    certificate_authority: Output[str]
+    """The CA certificate of the API, PEM in base64."""
 
 
 def existing_cluster(name: str, provider: aws.Provider) -> Cluster:
@@ -36,4 +41,12 @@ def existing_cluster(name: str, provider: aws.Provider) -> Cluster:
         security_group_id=cluster.vpc_config.cluster_security_group_id,
         oidc_issuer=issuer,
         oidc_provider_arn=oidc_provider.arn,
+        endpoint=cluster.endpoint,
+        certificate_authority=cluster.certificate_authorities[0].data,
     )
+
+
+def subnet_ranges(subnet_ids: Sequence[str], provider: aws.Provider) -> list[Output[str]]:
+    """Look up the IPv4 ranges of existing subnets."""
+    options = InvokeOptions(provider=provider)
+    return [aws.ec2.get_subnet_output(id=each, opts=options).cidr_block for each in subnet_ids]

@@ -16,6 +16,7 @@ from components.connection_proxy import ConnectionProxy, ConnectionProxyArgs
 from components.encryption import encryption_key
 from components.postgres_instance import PostgresInstance, PostgresInstanceArgs
 from components.provisioner import Provisioner, ProvisionerArgs
+from stacks.airflow import declare_airflow, declare_airflow_foundation
 from stacks.environment import ApplicationData, declare_environment
 from stacks.instance_classes import MEMORY_GIB
 from stacks.site import survey
@@ -38,6 +39,8 @@ def declare(settings: Settings, stack: str) -> Mapping[str, Any]:
             and the roles to assume to administer it: `deployRoleArn` as the provisioner,
             `breakGlassRoleArn` as the master.
         proxy: `address`, `port` and `resourceId` of RDS Proxy; absent when there is none.
+        airflow: by environment the Kubernetes `namespace`, the `service` of the web interface, the
+            `image`, and where `taskLogs` are.
         workflows: by environment and name the `login`, `roleArn`, `connectionSecret` and `pool`.
         readers: by environment and name of a person or an agent the `login` and `roleArn`.
         budget: by instance who may hold how many connections.
@@ -61,21 +64,28 @@ def declare(settings: Settings, stack: str) -> Mapping[str, Any]:
     )
     proxy = _proxy(site, application) if settings.connection_proxy else None
 
+    foundation = declare_airflow_foundation(site, metadata, metadata_provisioner)
     data = ApplicationData(
         instance=application,
         workflow_server=proxy or application,
         provider=application_provisioner.provider(naming.APPLICATION_DATABASE),
         secrets_key_arn=_connections_key(site).arn,
+        task_logs=foundation.task_logs,
     )
     tenants = {name: declare_environment(site, name, data) for name in environments}
+    airflow = {
+        name: declare_airflow(site, name, foundation, tenants[name].workflows, data.workflow_server)
+        for name in environments
+    }
     _audit_trail(site, {"metadata": metadata, "application": application})
 
     return {
         "metadata": _exported(metadata, metadata_provisioner),
         "application": _exported(application, application_provisioner),
         "proxy": _address(proxy.endpoint) if proxy else None,
-        "workflows": {name: tenant.workflows for name, tenant in tenants.items()},
-        "readers": {name: tenant.readers for name, tenant in tenants.items()},
+        "airflow": airflow,
+        "workflows": {name: tenant.exported_workflows() for name, tenant in tenants.items()},
+        "readers": {name: tenant.exported_readers() for name, tenant in tenants.items()},
         "budget": site.budget.as_dict(),
     }
 

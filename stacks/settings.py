@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from stacks import checks, sentences
+from stacks.airflow_settings import Airflow, Dags, Kubernetes, Networks
 from stacks.configuration import parsed, running_configuration
 from stacks.declarations import Agent, LongestAccess, Person, Workflow
 from stacks.errors import SettingsError
@@ -29,15 +30,17 @@ from stacks.fields import (
     SubnetId,
     TopicArn,
 )
-from stacks.sizes import Airflow, AirflowComponent, Instance
+from stacks.sizes import AirflowComponent, Instance
 from stacks.stack_file import stack_configuration
 
 __all__ = [
     "Agent",
     "Airflow",
     "AirflowComponent",
+    "Dags",
     "Instance",
     "LongestAccess",
+    "Networks",
     "Person",
     "Settings",
     "SettingsError",
@@ -64,6 +67,14 @@ class Settings(Model):
     cluster: ClusterName = Field(
         description="The existing EKS cluster. Its VPC, OIDC issuer and security group are looked "
         "up from it."
+    )
+    kubernetes: Kubernetes = Field(
+        description="cluster: Kubernetes objects are created in the EKS cluster. "
+        "local-node: they are written as manifests, which this machine runs as processes."
+    )
+    networks: Networks = Field(
+        description="The address ranges that Airflow's pods may reach and be reached from; all "
+        "others are shut."
     )
     database_subnets: tuple[SubnetId, ...] = Field(
         min_length=2,
@@ -99,9 +110,11 @@ class Settings(Model):
         description="true: RDS Proxy in front of the application instance."
     )
     airflow: Airflow = Field(
-        description="The sizes of Airflow's components, for each environment of the stack."
+        description="Airflow: image, DAGs and the sizes of its components, in each environment."
     )
-    workflows: tuple[Workflow, ...] = Field(description="The workflows; [] for none yet.")
+    workflows: tuple[Workflow, ...] = Field(
+        description="The workflows; [] for none yet. Airflow runs no DAG that belongs to none."
+    )
     people: tuple[Person, ...] = Field(
         description="People who read the data with their own identity until a day; [] for none."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from pulumi import Output, ProviderResource, ResourceOptions
 
 from stacks.budget import Budget, connection_budget
-from stacks.lookups import Cluster, existing_cluster
+from stacks.lookups import Cluster, existing_cluster, subnet_ranges
 
 if TYPE_CHECKING:
     from stacks.settings import Settings
@@ -26,6 +26,8 @@ class Site:
     aws: aws.Provider
     """The account and region; a login to any other account is refused."""
     cluster: Cluster
+    database_cidrs: Sequence[Output[str]]
+    """The address ranges of the databases' subnets."""
 
     @property
     def prefix(self) -> str:
@@ -63,4 +65,5 @@ def survey(settings: Settings, stack: str) -> Site:
         budget=budget,
         aws=provider,
         cluster=existing_cluster(settings.cluster, provider),
+        database_cidrs=subnet_ranges(settings.database_subnets, provider),
     )

@@ -77,14 +77,3 @@ class AirflowComponent(Model):
     max_overflow: Annotated[int, Field(ge=0, le=500)] = Field(
         description="Connections a process may open beyond its pool for a moment."
     )
-
-
-class Airflow(Model):
-    """The sizes of Airflow's components; the same in every environment of the stack."""
-
-    api_server: AirflowComponent = Field(
-        description="The API server, which serves people and tasks."
-    )
-    scheduler: AirflowComponent = Field(description="The scheduler.")
-    dag_processor: AirflowComponent = Field(description="The DAG processor.")
-    triggerer: AirflowComponent = Field(description="The triggerer.")

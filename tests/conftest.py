@@ -41,6 +41,8 @@ def _answers(call: Call) -> Mapping[str, Any]:
     known = {
         "aws:eks/getCluster:getCluster": {
             "name": call.args.get("name"),
+            "endpoint": "https://EXAMPLE.gr7.eu-west-1.eks.amazonaws.com",
+            "certificateAuthorities": [{"data": "Q0E="}],
             "vpcConfig": {"vpcId": "vpc-1", "clusterSecurityGroupId": "sg-cluster"},
             "identities": [{"oidcs": [{"issuer": ISSUER}]}],
         },
@@ -48,6 +50,7 @@ def _answers(call: Call) -> Mapping[str, Any]:
             "arn": f"arn:aws:iam::123456789012:oidc-provider/{ISSUER.removeprefix('https://')}",
             "url": call.args.get("url"),
         },
+        "aws:ec2/getSubnet:getSubnet": {"id": call.args.get("id"), "cidrBlock": "10.0.0.0/24"},
     }
     return known[call.token]
 

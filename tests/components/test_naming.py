@@ -19,13 +19,18 @@ def test_names_in_postgresql() -> None:
     )
     assert naming.login_name("prod", "bank-exports") == "prod_bank_exports"
     assert naming.metadata_database("prod-eu") == "airflow_prod_eu"
+    assert naming.metadata_role("prod-eu", "api-server") == "airflow_prod_eu_api_server"
 
 
 def test_names_in_kubernetes_and_of_identities() -> None:
     assert naming.namespace("prod") == "airflow-prod"
     assert naming.service_account("bank-exports") == "workflow-bank-exports"
     assert naming.access_role("prod", "person", "analysts") == "airflow-prod-person-analysts"
+    assert (
+        naming.access_role("prod", "component", "triggerer") == "airflow-prod-component-triggerer"
+    )
     assert naming.connection_secret("prod", "billing") == "airflow/prod/connections/billing"
+    assert naming.key_secret("prod", "fernet") == "airflow/prod/keys/fernet"
 
 
 def test_names_in_aws() -> None:
@@ -33,6 +38,7 @@ def test_names_in_aws() -> None:
     assert naming.lambda_name("airflow-prod-metadata", "bootstrap").endswith("metadata-bootstrap")
     assert naming.kms_alias("airflow-prod", "metadata") == "alias/airflow-prod-metadata"
     assert naming.alarm_name("airflow-prod", "metadata", "cpu") == "airflow-prod-metadata-cpu"
+    assert naming.bucket_name("airflow-prod", "task-logs", "1") == "airflow-prod-task-logs-1"
     assert naming.rds_log_group("a", "upgrade") == "/aws/rds/instance/a/upgrade"
     assert naming.lambda_log_group("a") == "/aws/lambda/a"
     assert naming.proxy_log_group("a") == "/aws/rds/proxy/a"
@@ -83,6 +89,9 @@ def test_words_of_other_characters_are_refused(word: str) -> None:
         lambda: naming.schema_name(word, "billing", 1),
         lambda: naming.namespace(word),
         lambda: naming.connection_secret("prod", word),
+        lambda: naming.key_secret("prod", word),
+        lambda: naming.metadata_role("prod", word),
+        lambda: naming.bucket_name("airflow", word),
     ]
     for name in names:
         with pytest.raises(ValueError, match="is not allowed; use lower-case"):

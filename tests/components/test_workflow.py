@@ -24,6 +24,7 @@ PG_ROLE = "postgresql:index/role:Role"
 GRANT_ROLE = "postgresql:index/grantRole:GrantRole"
 IAM_ROLE = "aws:iam/role:Role"
 SECRET = "aws:secretsmanager/secret:Secret"
+POLICY = "aws:iam/rolePolicy:RolePolicy"
 VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 
 
@@ -75,6 +76,8 @@ def recording(recorded: Record, instance_args: PostgresInstanceArgs, variant: Va
                     oidc_provider_arn="arn:aws:iam::123456789012:oidc-provider/oidc.eks/id/A",
                     oidc_issuer="https://oidc.eks/id/A",
                     secrets_key_arn="arn:key",
+                    task_logs_policy='{"Statement": "of its logs"}',
+                    region="eu-west-1",
                     protected=variant.protected,
                 ),
             )
@@ -89,6 +92,8 @@ def test_everything_is_registered_under_the_component(recording: Recording, name
         (GRANT_ROLE, "prod-billing-reads-reference"),
         (SECRET, "prod-billing-connection"),
         (VERSION, "prod-billing-connection"),
+        (POLICY, "prod-billing-read-connection"),
+        (POLICY, "prod-billing-write-task-logs"),
     }
 
 
@@ -133,7 +138,7 @@ def test_the_connection_is_what_airflow_reads_and_holds_no_credential(
     assert secret["name"] == "airflow/prod/connections/billing"
     assert secret["kmsKeyId"] == "arn:key"
     version = recording.one(VERSION, "prod-billing-connection")
-    tls = {"sslmode": "verify-full", "sslrootcert": "/etc/rds/ca.pem"}
+    tls = {"sslmode": "verify-full"}
     assert json.loads(version.plain["secretString"]) == {
         "conn_type": "postgres",
         "host": "airflow-prod-application.rds.amazonaws.com",
@@ -143,6 +148,25 @@ def test_the_connection_is_what_airflow_reads_and_holds_no_credential(
         "extra": {"iam": True, "aws_conn_id": None, **tls, "sqlalchemy_query": tls},
     }
     assert wire.is_secret(version.inputs["secretString"])
+
+
+def test_its_tasks_may_read_the_connection_and_write_their_logs(recording: Recording) -> None:
+    read = recording.one(POLICY, "prod-billing-read-connection").plain
+    assert read["role"] == "airflow-prod-workflow-billing"
+    read_secret, decrypt = json.loads(read["policy"])["Statement"]
+    arn = f"arn:{SECRET}:prod-billing-connection"
+    assert (read_secret["Action"], read_secret["Resource"]) == (
+        "secretsmanager:GetSecretValue",
+        arn,
+    )
+    assert (decrypt["Action"], decrypt["Resource"]) == ("kms:Decrypt", "arn:key")
+    assert decrypt["Condition"]["StringEquals"] == {
+        "kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com",
+        "kms:EncryptionContext:SecretARN": arn,
+    }
+    logs = recording.one(POLICY, "prod-billing-write-task-logs").plain
+    assert logs["role"] == "airflow-prod-workflow-billing"
+    assert logs["policy"] == '{"Statement": "of its logs"}'
 
 
 @pytest.mark.parametrize(("variant", "days"), [(Variant(), 30), (Variant(protected=False), 0)])

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from local.deploy.record import Recording
 
+# Logs of tasks have names that begin with whose they are; `*` is the rest of such a name.
+LOG_NAME = re.compile(r"arn:aws:s3:::airflow-[a-z]+-task-logs-\d{12}/[a-z]+/dag_id=[^/]+/\*")
 # The only rights on everything: AWS names no resource for them.
 ON_EVERYTHING = {"NetworkInterfaces", "NotFromTheCode"}
 
@@ -40,7 +42,7 @@ def test_rights_are_on_things_by_name(recording: Recording) -> None:
     for name, statement in statements(recording, "aws:iam/rolePolicy:RolePolicy", "policy"):
         assert not [action for action in listed(statement["Action"]) if "*" in action], name
         for resource in listed(statement["Resource"]):
-            if statement["Sid"] in ON_EVERYTHING:
+            if statement["Sid"] in ON_EVERYTHING or LOG_NAME.fullmatch(resource):
                 continue
             # A log stream has no name yet; everything before it has.
             assert "*" not in resource.removesuffix(":*"), name
@@ -53,6 +55,65 @@ def test_logging_in_is_as_users_by_name(recording: Recording) -> None:
         users = [arn.rpartition("/")[2] for arn in statement["Resource"]]
         master = "dbmaster" in users
         assert master == (name.endswith(("break-glass", "log-in-as-master"))), name
+
+
+def test_a_workflow_reads_its_own_connection_and_writes_its_own_logs(
+    recording: Recording,
+) -> None:
+    exported = recording.exports["workflows"]
+    for environment, workflows in exported.items():
+        for name, workflow in workflows.items():
+            allowed = {
+                (action, resource)
+                for policy in recording.of_type("aws:iam/rolePolicy:RolePolicy")
+                if policy.plain["role"] == f"airflow-{environment}-workflow-{name}"
+                for statement in json.loads(policy.plain["policy"])["Statement"]
+                for action in listed(statement["Action"])
+                for resource in listed(statement["Resource"])
+                if not action.startswith(("kms:", "rds-db:"))
+            }
+            assert workflow["connectionSecret"] == f"airflow/{environment}/connections/{name}"
+            secret = recording.one(
+                "aws:secretsmanager/secret:Secret", f"{environment}-{name}-connection"
+            )
+            bucket = "arn:aws:s3:::" + recording.one("aws:s3/bucket:Bucket").plain["bucket"]
+            assert allowed == {
+                ("secretsmanager:GetSecretValue", f"arn:{secret.type}:{secret.name}"),
+                ("s3:ListBucket", bucket),
+                *(
+                    (action, f"{bucket}/{environment}/dag_id={dag}/*")
+                    for action in ("s3:GetObject", "s3:PutObject")
+                    for dag in (name, f"{name}.*")
+                ),
+            }
+
+
+def test_each_of_airflows_keys_is_read_by_who_needs_it(recording: Recording) -> None:
+    readers: dict[str, set[str]] = {}
+    for name, statement in statements(recording, "aws:iam/rolePolicy:RolePolicy", "policy"):
+        for resource in listed(statement["Resource"]):
+            key = re.fullmatch(r"arn:aws:secretsmanager/.*:airflow-keys-[a-z]+-([a-z]+)", resource)
+            if key and "secretsmanager:GetSecretValue" in listed(statement["Action"]):
+                readers.setdefault(key[1], set()).add(
+                    re.sub(r"^[a-z]+-metadata-|-read-[a-z]+-key$", "", name)
+                )
+    assert readers == {
+        "fernet": {"api-server", "scheduler", "dag-processor", "triggerer"},
+        "jwt": {"api-server", "scheduler"},
+        "api": {"api-server"},
+    }
+
+
+def test_the_bucket_is_shut_to_who_comes_without_tls(recording: Recording) -> None:
+    (statement,) = json.loads(recording.one("aws:s3/bucketPolicy:BucketPolicy").plain["policy"])[
+        "Statement"
+    ]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == (
+        "Deny",
+        "*",
+        "s3:*",
+    )
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def test_one_service_account_is_believed_by_subject_and_audience(recording: Recording) -> None:

@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from local.deploy.record import Recording
 
 COMPONENTS = {
+    "AirflowDeployment": "components.airflow.deployment",
+    "AirflowKeys": "components.airflow.keys",
     "AuditTrail": "components.audit",
     "ConnectionProxy": "components.connection_proxy",
     "DatabaseLogin": "components.database_login",
     "EnvironmentSchema": "components.environment_schema",
+    "MetadataAccess": "components.airflow.metadata_access",
     "PostgresInstance": "components.postgres_instance",
     "Provisioner": "components.provisioner",
+    "TaskLogs": "components.airflow.task_logs",
     "Workflow": "components.workflow",
 }
 """Class to module; the token is `airflow-postgres:components:<class>`."""

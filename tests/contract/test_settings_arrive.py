@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import TYPE_CHECKING
 
 from components import naming
 from stacks import platform
@@ -16,11 +13,8 @@ from stacks.budget import connection_budget
 from stacks.settings import load_stack_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from local.deploy.record import Recording
-    from stacks.settings import Settings
     from tests.conftest import Record
+    from tests.contract.conftest import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTANCES = ("metadata", "application")
@@ -28,31 +22,6 @@ PG_ROLE = "postgresql:index/role:Role"
 GRANT_ROLE = "postgresql:index/grantRole:GrantRole"
 SCHEMA = "postgresql:index/schema:Schema"
 IAM_ROLE = "aws:iam/role:Role"
-
-
-@dataclass(frozen=True)
-class Stack:
-    """What the file of a stack says, and what comes of it."""
-
-    name: str
-    settings: Settings
-    recording: Recording
-
-    def plain(self, type_: str, name: str) -> dict[str, Any]:
-        """The inputs of one resource."""
-        return self.recording.one(type_, name).plain
-
-    def tenants(self) -> Iterator[tuple[str, Any]]:
-        """Each environment with each workflow."""
-        for environment in self.settings.environments:
-            for workflow in self.settings.workflows:
-                yield environment, workflow
-
-
-@pytest.fixture(params=["local", "dev", "prod"])
-def stack(request: pytest.FixtureRequest, recorded_stack: Callable[[str], Recording]) -> Stack:
-    settings = load_stack_file(ROOT, request.param, today=date(2026, 11, 22))
-    return Stack(request.param, settings, recorded_stack(request.param))
 
 
 def test_the_sizes_of_the_instances(stack: Stack) -> None:
@@ -166,7 +135,11 @@ def test_a_workflow_that_only_reads_and_one_that_is_to_be_dropped(recorded: Reco
 
     login = recording.one(PG_ROLE, "local-billing-login").plain
     assert login["roles"] == ["rds_iam", "local_billing_reader", "local_reference_reader"]
-    schemas = {one.name: one.options.retain_on_delete for one in recording.of_type(SCHEMA)}
+    schemas = {
+        one.name: one.options.retain_on_delete
+        for one in recording.of_type(SCHEMA)
+        if one.plain["database"] == naming.APPLICATION_DATABASE
+    }
     assert schemas == {
         "local-billing-v1": False,
         "local-marketing-v1": True,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from local.deploy.registration import Registration
 
 SIDES = ("metadata", "application")
+THEIRS = {"DatabaseLogin", "EnvironmentSchema", "Workflow"}
 # What a blast would travel along.
 APART = (
     "aws:cloudwatch/logGroup:LogGroup",
@@ -86,16 +87,33 @@ def test_no_input_of_one_names_a_thing_of_the_other(recording: Recording) -> Non
 
 def test_nothing_that_workflows_have_touches_the_metadata(recording: Recording) -> None:
     metadata = {one.urn for one in side(recording, "metadata")}
-    both = {one.urn for name in SIDES for one in side(recording, name)}
+    top = {one.urn for one in recording}
     theirs = [
-        one
-        for one in recording
-        if one.urn not in both and "AuditTrail" not in one.urn and one.name != "audit"
+        each
+        for head in recording
+        if head.parent not in top and head.type.rpartition(":")[2] in THEIRS
+        for each in (head, *descendants(recording, head))
     ]
-    assert len(theirs) > len(both) / 2
+    assert len(theirs) > len(metadata)
     for one in theirs:
         assert not metadata & {*one.dependencies, one.provider_urn}, one.name
         assert "METADATA" not in json.dumps(one.plain), one.name
+
+
+def test_pods_of_tasks_are_told_nothing_of_the_metadata(recording: Recording) -> None:
+    templates = [
+        one
+        for one in recording.of_type("kubernetes:core/v1:ConfigMap")
+        if one.plain["metadata"]["name"] == "airflow-pod-template"
+    ]
+    assert len(templates) == len(recording.exports["airflow"])
+    host = recording.exports["metadata"]["address"]
+    for template in templates:
+        (text,) = template.plain["data"].values()
+        environment = template.plain["metadata"]["namespace"].removeprefix("airflow-")
+        assert "S3" in text or "s3://" in text
+        for told in (host, "DATABASE__", f"airflow_{environment}", "_KEY", "_SECRET_CMD"):
+            assert told not in text, told
 
 
 def test_no_role_may_log_in_to_both(recording: Recording) -> None:

@@ -40,6 +40,13 @@ def config() -> dict[str, Any]:
         "region": "eu-west-1",
         "environments": ["dev", "qa"],
         "cluster": "data-platform",
+        "kubernetes": "cluster",
+        "networks": {
+            "awsApis": ["0.0.0.0/0"],
+            "git": ["192.0.2.0/24"],
+            "kubernetesApi": ["172.20.0.1/32", "10.0.0.0/16"],
+            "web": ["10.0.16.0/20"],
+        },
         "databaseSubnets": ["subnet-0000000a", "subnet-0000000b"],
         "caBundle": "certificates/eu-west-1-bundle.pem",
         "deployers": ["arn:aws:iam::012345678901:role/deployer"],
@@ -50,8 +57,18 @@ def config() -> dict[str, Any]:
         "application": {**instance, "port": 5434, "engineVersion": "18"},
         "connectionProxy": False,
         "airflow": {
-            name: dict(component)
-            for name in ("apiServer", "scheduler", "dagProcessor", "triggerer")
+            "image": f"apache/airflow:3.3.2@sha256:{'0' * 64}",
+            "authManager": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+            "connectionRecycleSeconds": 900,
+            "dags": {
+                "repository": "https://git.example/dags.git",
+                "ref": "v1.0.0",
+                "folder": "dags",
+            },
+            **{
+                name: dict(component)
+                for name in ("apiServer", "scheduler", "dagProcessor", "triggerer")
+            },
         },
         "workflows": [
             {

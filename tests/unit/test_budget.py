@@ -58,22 +58,22 @@ def test_every_consumer_of_the_metadata_instance_is_named(loaded: Loaded) -> Non
         )
     )
 
-    component = "2 environments x (1 + 1 in a rollout) x (1 x (5 pool + 5 overflow) + 1 probe)"
+    component = "2 environments x (1 + 1 in a rollout) x 1 x (5 pool + 5 overflow)"
     assert lines(budget, "metadata") == {
         "API server": (
             "2 environments x (2 + 1 in a rollout) x 3 x (5 pool + 10 overflow + 2 async)",
             2 * 3 * 3 * 17,
         ),
-        "scheduler": (component.replace("(1 + 1", "(2 + 1"), 2 * 3 * 11),
-        "DAG processor": (component, 2 * 2 * 11),
-        "triggerer": (component, 2 * 2 * 11),
+        "scheduler": (component.replace("(1 + 1", "(2 + 1"), 2 * 3 * 10),
+        "DAG processor": (component, 2 * 2 * 10),
+        "triggerer": (component, 2 * 2 * 10),
         "migration job": ("2 environments x 3", 6),
         "provisioner": ("(1 + 2 x 2 databases) pools x 4", 20),
         "break glass": ("the master user", 2),
         "reserved by RDS": ("2 for rds_superuser + 3 for rdsadmin", 5),
         "headroom": ("promised to nobody", 10),
     }
-    assert budget.metadata.total == 306 + 66 + 44 + 44 + 6 + 20 + 2 + 5 + 10
+    assert budget.metadata.total == 306 + 60 + 40 + 40 + 6 + 20 + 2 + 5 + 10
     assert budget.metadata.left == 760 - budget.metadata.total
 
 
