@@ -5,15 +5,20 @@ ENGINE ?= builtin
 DB ?= application
 AS ?=
 JSON ?=
+DATABASES_ONLY ?=
 
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+# Airflow has an environment of its own, as it has an image of its own elsewhere.
+IMAGE := .venv-airflow/.ready
+JUDGES_VENV := .venv-judges
+JUDGES := $(JUDGES_VENV)/.ready
 # Hashes, and no word of where the packages came from.
 LOCK := uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status preview psql test lint format package certificates tunnel lock
+.PHONY: help up down status password preview psql test lint format package certificates tunnel lock image judges faults soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +30,25 @@ $(READY): requirements-dev.lock
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-up: $(READY) ## bring the local environment up and prove it (ENGINE=pulumi: with the pulumi CLI)
-	@$(RUN) -m local up --engine $(ENGINE)
+$(IMAGE): airflow_home/requirements.lock | $(READY)
+	@echo "installing Airflow from airflow_home/requirements.lock into .venv-airflow (once; one or two minutes)"
+	@$(RUN) -m local.image
+	@touch $@
+
+$(JUDGES): policies/judges/requirements.lock | $(READY)
+	@echo "installing the packages of policies/judges/requirements.lock into $(JUDGES_VENV) (once; about a minute)"
+	@$(PYTHON) -m venv $(JUDGES_VENV)
+	@$(JUDGES_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r policies/judges/requirements.lock
+	@touch $@
+
+image: $(IMAGE) ## install Airflow itself, for the local environment and the tests
+judges: $(JUDGES) ## install the judges of manifests that were not written here
+
+up: $(READY) $(IMAGE) ## bring the local environment up and prove it (DATABASES_ONLY=1: without Airflow; ENGINE=pulumi: by the pulumi CLI)
+	@$(RUN) -m local up --engine $(ENGINE) $(if $(DATABASES_ONLY),--databases-only)
+
+password: $(READY) ## the password of the web interface's user
+	@$(RUN) -m local password
 
 down: $(READY) ## remove the local environment: processes, sockets, files
 	@$(RUN) -m local down
@@ -40,8 +62,14 @@ preview: $(READY) ## what the program would declare: make preview ENV=prod (JSON
 psql: $(READY) ## a SQL prompt with a login's own token: make psql DB=application AS=billing
 	@$(RUN) -m local psql --database $(DB) --as "$(AS)"
 
-test: lint ## every test, on real PostgreSQL and the AWS request protocol
+test: lint $(IMAGE) $(JUDGES) ## every test, on real PostgreSQL and the AWS request protocol
 	@$(RUN) -m pytest
+
+faults: $(READY) $(IMAGE) ## servers stopped for a minute, components killed, short-lived tokens: ten minutes
+	@$(RUN) -m pytest -m faults tests/environment
+
+soak: $(READY) $(IMAGE) ## ten minutes of running DAGs with short-lived tokens; nobody may be refused
+	@$(RUN) -m bench.soak --minutes 10
 
 lint: $(READY) ## ruff and mypy, with nothing left to say
 	@$(RUN) -m ruff check
@@ -64,4 +92,6 @@ tunnel: $(READY) ## a SOCKS5 proxy inside an environment's cluster: make tunnel 
 lock: ## pin what pyproject.toml and the functions ask for (needs uv)
 	$(LOCK) pyproject.toml --universal --python-version 3.11 -o requirements.lock
 	$(LOCK) pyproject.toml --universal --python-version 3.11 --group dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) airflow_home/requirements.in --universal --python-version 3.11 -o airflow_home/requirements.lock
+	$(LOCK) policies/judges/requirements.in --universal --python-version 3.11 -o policies/judges/requirements.lock
 	$(LOCK) lambdas/bootstrap_postgres/requirements.in --python-version 3.13 --no-python-downloads -o lambdas/bootstrap_postgres/requirements.lock

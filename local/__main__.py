@@ -18,6 +18,8 @@ def parser() -> argparse.ArgumentParser:
     add = commands.add_subparsers(dest="command", required=True).add_parser
     up = add("up", help="bring the local environment up and prove it")
     up.add_argument("--engine", choices=["builtin", "pulumi"], default="builtin")
+    up.add_argument("--databases-only", action="store_true", help="leave Airflow out")
+    add("password", help="the password of the web interface's user")
     add("down", help="remove the local environment")
     add("status", help="what runs, and who connected").add_argument("--json", action="store_true")
     preview = add("preview", help="what the program would declare")
@@ -37,6 +39,8 @@ def is_sentence(error: Exception) -> bool:
     from lambdas.wheels import PackageError  # noqa: PLC0415
     from local import certificates, deploy, login, pulumi_cli, tunnel  # noqa: PLC0415
     from local.account.service import AccountError  # noqa: PLC0415
+    from local.airflow_api import AirflowError  # noqa: PLC0415
+    from local.cluster.place import ClusterError  # noqa: PLC0415
     from local.commands.common import CommandError  # noqa: PLC0415
     from stacks.errors import SettingsError  # noqa: PLC0415
 
@@ -44,6 +48,8 @@ def is_sentence(error: Exception) -> bool:
         error,
         (
             AccountError,
+            AirflowError,
+            ClusterError,
             CommandError,
             PackageError,
             SettingsError,

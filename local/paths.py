@@ -70,6 +70,11 @@ class Paths:
         """Where function packages are built."""
         return self.root / "build"
 
+    @property
+    def manifests(self) -> Path:
+        """The Kubernetes objects that the program declares, as files."""
+        return self.local / "manifests"
+
     def aws_environment(self, profile: str) -> dict[str, str]:
         """Return the variables that point any AWS SDK at the account; no secret is among them."""
         return {

@@ -25,8 +25,9 @@ ROLLOUT_PODS = 1
 ASYNC_CONNECTIONS = 2
 """The pool of the API server's second, asynchronous engine, in each worker. It serves few routes;
 what creates that engine has to size it so, as Airflow leaves it at SQLAlchemy's 15."""
-MIGRATION_CONNECTIONS = 3
-"""`airflow db migrate`: the session that holds the lock, the one that migrates, one to check."""
+MIGRATION_CONNECTIONS = 4
+"""`airflow db migrate` of a database that has tables already: the session that holds the lock, the
+one that migrates, two to check. A first migration needs three."""
 BREAK_GLASS_CONNECTIONS = 2
 """One to look and one to act. The bootstrap function, once, is the master too and needs one."""
 PROXY_CONNECTIONS = 5

@@ -54,13 +54,20 @@ def use_account(paths: Paths) -> None:
     os.environ.update(paths.aws_environment(DEPLOYER))
 
 
-def build_packages(paths: Paths, stack: str, settings: Settings) -> str:
-    """Build the functions' packages of a stack; return a line that describes them.
+def build_packages(paths: Paths, stack: str, settings: Settings) -> list[str]:
+    """Build the functions' packages of a stack; return a line that describes each.
 
     Raises:
         PackageError: something they are made of is missing.
     """
-    output = paths.packages / stack / "bootstrap_postgres.zip"
-    content = package.build(paths.root / settings.ca_bundle, output)
-    digest = hashlib.sha256(content).hexdigest()
-    return f"{output.relative_to(paths.root)}  {len(content) / 1e6:.1f} MB  sha256 {digest[:16]}"
+    folder = paths.packages / stack
+    bootstrap, keys = folder / "bootstrap_postgres.zip", folder / "airflow_keys.zip"
+    contents = {
+        bootstrap: package.build(paths.root / settings.ca_bundle, bootstrap),
+        keys: package.build_airflow_keys(keys),
+    }
+    return [
+        f"{output.relative_to(paths.root)}  {len(content) / 1e6:.1f} MB  "
+        f"sha256 {hashlib.sha256(content).hexdigest()[:16]}"
+        for output, content in contents.items()
+    ]

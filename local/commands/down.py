@@ -7,16 +7,18 @@ import contextlib
 import shutil
 
 from local.account import service
+from local.cluster import service as cluster
 from local.commands.common import LOCAL
 from local.paths import Paths
 
 
 def run(paths: Paths, arguments: argparse.Namespace) -> int:
-    """Stop the account, which stops its databases, and remove the files of both."""
+    """Stop the cluster, then the account with its databases, and remove the files of all."""
     del arguments
     if not paths.local.exists():
         print("nothing is up")
         return 0
+    cluster.stop(paths)
     service.stop(paths)
     shutil.rmtree(paths.local)
     shutil.rmtree(paths.packages / LOCAL, ignore_errors=True)

@@ -10,5 +10,6 @@ from local.paths import Paths
 
 def run(paths: Paths, arguments: argparse.Namespace) -> int:
     """Build the packages of one environment."""
-    print(build_packages(paths, arguments.env, settings_of(paths, arguments.env)))
+    for line in build_packages(paths, arguments.env, settings_of(paths, arguments.env)):
+        print(line)
     return 0

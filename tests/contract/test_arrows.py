@@ -24,7 +24,16 @@ ARROWS: dict[str, set[str]] = {
     "local": {"components", "lambdas", "stacks"},
     "policies": set(),
     "stacks": {"components"},
-    "tests": {"access", "airflow_home", "components", "lambdas", "local", "policies", "stacks"},
+    "tests": {
+        "access",
+        "airflow_home",
+        "bench",
+        "components",
+        "lambdas",
+        "local",
+        "policies",
+        "stacks",
+    },
 }
 LONGEST_FILE = 300
 LONGEST_PROGRAM = 40

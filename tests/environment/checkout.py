@@ -8,10 +8,8 @@ of its processes showed to others.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,13 +28,20 @@ from lambdas.wheels import locked_wheels
 from local.login import Access, Instance, Login
 from local.paths import Paths
 from stacks.settings import load_stack_file
+from tests.environment.traces import (
+    Traces,
+    cluster_sockets,
+    pods_folders,
+    processes,
+    shared_memory,
+)
 
 SOURCES = Path(__file__).resolve().parents[2]
 LOCK = SOURCES / "lambdas" / "bootstrap_postgres" / "requirements.lock"
 APPLICATION, METADATA = "airflow-local-application", "airflow-local-metadata"
 NAMESPACE = "airflow-postgres:"
-SHARED_MEMORY = "/shm/PostgreSQL."
-LONGEST_SECONDS = 300
+LONGEST_SECONDS = 900
+"""Of any command, on a busy machine; bringing up Airflow takes a minute on an idle one."""
 WATCH_SECONDS = 0.2
 
 Declarations = dict[str, Any]
@@ -56,24 +61,6 @@ class Run:
     def text(self) -> str:
         """All that it printed."""
         return self.output + self.errors
-
-
-@dataclass(frozen=True, kw_only=True)
-class Traces:
-    """What an environment has on this machine while it is up."""
-
-    processes: tuple[psutil.Process, ...]
-    sockets: tuple[tuple[str, int], ...]
-    files: tuple[Path, ...]
-    """Folders and files outside of the checkout."""
-
-    def left(self) -> list[str]:
-        """What of it is still there."""
-        return [
-            *(f"process {one.pid}" for one in self.processes if one.is_running()),
-            *(f"socket {place}" for place in self.sockets if answers(place)),
-            *(f"file {path}" for path in self.files if path.exists()),
-        ]
 
 
 @dataclass
@@ -129,9 +116,9 @@ class Checkout:
         return run
 
     def up(self, **environment: str) -> Run:
-        """Run `up`, which has to end well."""
+        """Run `up` without Airflow, which has to end well."""
         declared = self.stack_file.read_text(encoding="utf-8")
-        run = self.run("up", **environment)
+        run = self.run("up", "--databases-only", **environment)
         assert run.status == 0, run.text
         self.applied = declared
         return run
@@ -149,15 +136,8 @@ class Checkout:
                 self.seen.add("\n".join(f"{k}={v}" for k, v in process.environ().items()))
 
     def processes(self, *more: psutil.Process) -> list[psutil.Process]:
-        """The processes of the environment; `more` and their children too."""
-        found = list(more)
-        with contextlib.suppress(OSError, psutil.Error):
-            recorded = (self.paths.account / "pid").read_text(encoding="utf-8")
-            found.append(psutil.Process(json.loads(recorded)["pid"]))
-        for process in tuple(found):
-            with contextlib.suppress(psutil.Error):
-                found += process.children(recursive=True)
-        return found
+        """The processes of the environment, all pods' too; `more` and their children as well."""
+        return processes(self.paths, *more)
 
     def declare(self, change: Callable[[Declarations], None]) -> None:
         """Edit the committed settings of the local stack."""
@@ -192,11 +172,11 @@ class Checkout:
         with self.account() as access:
             instances = [(one.host, one.port) for one in access.instances()]
         address, _, port = self.paths.address.read_text(encoding="utf-8").strip().partition(":")
-        processes = self.processes()
+        running = self.processes()
         return Traces(
-            processes=tuple(processes),
-            sockets=((address, int(port)), *instances),
-            files=(self.runtime_folder(), *_shared_memory(processes)),
+            processes=tuple(running),
+            sockets=((address, int(port)), *instances, *cluster_sockets(self.paths)),
+            files=(self.runtime_folder(), *pods_folders(self.paths), *shared_memory(running)),
         )
 
     @contextlib.contextmanager
@@ -265,22 +245,9 @@ def master_secret(identifier: str) -> dict[str, str]:
     return secret
 
 
-def answers(place: tuple[str, int]) -> bool:
-    """Whether anybody listens at an address and port."""
-    with socket.socket() as probe:
-        return probe.connect_ex(place) == 0
-
-
 def _misleads(variable: str) -> bool:
     """Whether the variable leads an AWS SDK or a database client elsewhere."""
     return variable.startswith("AWS_") or variable.upper().endswith("_PROXY")
-
-
-def _shared_memory(processes: list[psutil.Process]) -> set[Path]:
-    """Files in memory that PostgreSQL servers share, where the system shows them."""
-    mapped = [Path(f"/proc/{process.pid}/maps") for process in processes]
-    lines = [line for path in mapped if path.exists() for line in path.read_text().splitlines()]
-    return {Path(line.split()[-1]) for line in lines if SHARED_MEMORY in line}
 
 
 def declared(settings: Declarations, name: str) -> Declarations:

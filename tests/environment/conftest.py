@@ -4,6 +4,9 @@ Fixtures:
     environment: a copy of this checkout that is up; a test that edits its settings restores them.
         At the end it is taken down, and nothing may be left of it.
     bare: a copy that is never up.
+    airflow: another copy that is up with its Airflow; all tests share it, as it takes a minute. The
+        DAGs below `dags` are added to the examples, and are paused until a test runs them.
+    busy: what was seen while two of its workflows ran at the same time.
     access: the logins of `environment`, with this process's AWS SDK pointed at its account.
     visits: what the endpoints' logs say of the time since the test began.
     connect: opens sessions as logins, which are closed at the end of the test.
@@ -12,8 +15,6 @@ Fixtures:
 from __future__ import annotations
 
 import contextlib
-import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,35 +22,13 @@ import psycopg
 import pytest
 
 from local.login import Access
+from tests.environment.busy_time import BusyTime, busy_time
 from tests.environment.checkout import Checkout, copied
+from tests.environment.running_airflow import RunningAirflow, started
+from tests.environment.visits import Visits
 
 Session = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., Session]
-LOG_SECONDS = 5
-
-
-class Visits:
-    """The lines that were added to the endpoints' logs since this was made."""
-
-    def __init__(self, checkout: Checkout) -> None:
-        self._folder = checkout.paths.endpoint_logs
-        self._before = {path: path.stat().st_size for path in self._folder.glob("*.log")}
-
-    def all(self, **wanted: object) -> list[dict[str, Any]]:
-        """The lines in which every wanted field has the wanted value."""
-        found = []
-        for path in sorted(self._folder.glob("*.log")):
-            text = path.read_bytes()[self._before.get(path, 0) :].decode()
-            found += [json.loads(line) for line in text.splitlines()]
-        return [line for line in found if wanted.items() <= line.items()]
-
-    def only(self, **wanted: object) -> dict[str, Any]:
-        """The one such line; it may take a moment to be written."""
-        deadline = time.monotonic() + LOG_SECONDS
-        while not (found := self.all(**wanted)) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert len(found) == 1, (wanted, found)
-        return found[0]
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +48,17 @@ def environment() -> Iterator[Checkout]:
 def bare() -> Iterator[Checkout]:
     with copied() as checkout:
         yield checkout
+
+
+@pytest.fixture(scope="session")
+def airflow() -> Iterator[RunningAirflow]:
+    with started() as airflow:
+        yield airflow
+
+
+@pytest.fixture(scope="session")
+def busy(airflow: RunningAirflow) -> BusyTime:
+    return busy_time(airflow)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from local.login import Access, Instance
     from tests.environment.checkout import Checkout
-    from tests.environment.conftest import Visits
+    from tests.environment.visits import Visits
 
 QUESTION = "SELECT session_user"
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.environment.checkout import Checkout, Declarations, Run
-    from tests.environment.conftest import Visits
+    from tests.environment.visits import Visits
 
 
 def complaint(run: Run) -> str:

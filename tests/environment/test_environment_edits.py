@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from psycopg import errors, sql
 
 from tests.environment.checkout import SOURCES, declared, new_workflow, provisioner
-from tests.environment.conftest import Visits
+from tests.environment.visits import Visits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

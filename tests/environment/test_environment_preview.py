@@ -81,7 +81,7 @@ def test_a_preview_of_what_is_up_shows_what_an_edit_changes(
     environment: Checkout, offline: dict[str, str]
 ) -> None:
     def change(settings: Declarations) -> None:
-        settings["workflows"][0]["connectionLimit"] = 7
+        settings["people"][0]["connectionLimit"] = 2
 
     environment.declare(change)
     try:
@@ -95,7 +95,7 @@ def test_a_preview_of_what_is_up_shows_what_an_edit_changes(
     assert document["counts"] == {"update": 1, "same": unchanged}
     assert document["removals"] == []
     (changed,) = (one for one in document["resources"] if one["change"] == "update")
-    assert changed["name"] == "local-billing-login"
-    assert changed["changed"] == {"connectionLimit": {"old": 10, "new": 7}}
-    assert "connectionLimit: 10 → 7" in people.output
+    assert changed["name"] == "local-analysts-login"
+    assert changed["changed"] == {"connectionLimit": {"old": 3, "new": 2}}
+    assert "connectionLimit: 3 → 2" in people.output
     assert people.output.splitlines()[-1] == f"1 to update, {unchanged} unchanged"

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from local.login import Access
     from tests.environment.checkout import Checkout
-    from tests.environment.conftest import Connect, Session, Visits
+    from tests.environment.conftest import Connect, Session
+    from tests.environment.visits import Visits
 
 OBJECTS = """
     CREATE TABLE {schema}.ledger (id int GENERATED ALWAYS AS IDENTITY, amount int);

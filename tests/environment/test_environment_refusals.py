@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from local.login import Access
     from tests.environment.checkout import Checkout
-    from tests.environment.conftest import Visits
+    from tests.environment.visits import Visits
 
     LogIn = Callable[..., None]
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from tests.environment.checkout import answers, copied
+from tests.environment.checkout import copied
+from tests.environment.traces import answers
 
 if TYPE_CHECKING:
     from tests.environment.checkout import Checkout

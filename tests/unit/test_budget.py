@@ -67,13 +67,13 @@ def test_every_consumer_of_the_metadata_instance_is_named(loaded: Loaded) -> Non
         "scheduler": (component.replace("(1 + 1", "(2 + 1"), 2 * 3 * 10),
         "DAG processor": (component, 2 * 2 * 10),
         "triggerer": (component, 2 * 2 * 10),
-        "migration job": ("2 environments x 3", 6),
+        "migration job": ("2 environments x 4", 8),
         "provisioner": ("(1 + 2 x 2 databases) pools x 4", 20),
         "break glass": ("the master user", 2),
         "reserved by RDS": ("2 for rds_superuser + 3 for rdsadmin", 5),
         "headroom": ("promised to nobody", 10),
     }
-    assert budget.metadata.total == 306 + 60 + 40 + 40 + 6 + 20 + 2 + 5 + 10
+    assert budget.metadata.total == 306 + 60 + 40 + 40 + 8 + 20 + 2 + 5 + 10
     assert budget.metadata.left == 760 - budget.metadata.total
 
 

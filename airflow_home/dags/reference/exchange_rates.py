@@ -15,7 +15,12 @@ from airflow.sdk import dag
     schedule="0 4 * * *",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
-    default_args={"retries": 3, "retry_delay": timedelta(seconds=10)},
+    default_args={
+        # After 10 s, 20 s, 40 s, 80 s, and up to twice that: longer than a failover.
+        "retries": 4,
+        "retry_delay": timedelta(seconds=10),
+        "retry_exponential_backoff": 2,
+    },
     tags=["reference"],
     doc_md=__doc__,
 )

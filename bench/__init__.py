@@ -1,0 +1,1 @@
+"""Measurements beside an alternative, as ratios; nothing here passes or fails."""

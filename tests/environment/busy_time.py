@@ -1,0 +1,102 @@
+"""Two workflows at the same time, watched from outside while they run; it tests nothing.
+
+A third DAG runs beside them that spreads what it was told, `CANARY`, and touches no database.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from components.airflow.deployment_args import KEYS
+from local.airflow_api import AirflowApi
+from tests.environment.checkout import APPLICATION, METADATA, master_secret
+from tests.environment.running_airflow import ENVIRONMENT, RunningAirflow
+from tests.environment.searches import OUTPUT, TOKENS, WEB_TOKENS, Search, secret
+from tests.environment.visits import Visits
+
+TOGETHER = ("billing", "marketing")
+SPREADING = "reference.indiscretion"
+CANARY = "canary"
+TOKEN, WEB_TOKEN = "IAM token", "web token"  # names, not values
+RUN_SECONDS = 180
+WORKFLOW_ROLE = "-workflow-"
+_ENDED = {"success", "failed"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BusyTime:
+    """What was seen while they ran, and afterwards of what they left."""
+
+    states: dict[str, str]
+    """How each DAG's run ended."""
+    together: list[frozenset[str]]
+    """Which IAM roles processes had at the same moment."""
+    logins: list[dict[str, Any]]
+    """What the endpoints' logs say of that time."""
+    search: Search
+
+
+def busy_time(airflow: RunningAirflow) -> BusyTime:
+    """Run them all, and look for secrets everywhere meanwhile and afterwards."""
+    airflow.wait_for_dags(*TOGETHER, SPREADING)
+    api, checkout = airflow.api(), airflow.checkout
+    told = secrets.token_hex(16)
+    with checkout.account() as access:
+        search = Search({**_secrets(), CANARY: secret(told)})
+        visits = Visits(checkout)
+        together: list[frozenset[str]] = []
+        runs = {dag: api.begin(dag) for dag in TOGETHER}
+        runs[SPREADING] = _begin(airflow, told)
+        deadline = time.monotonic() + RUN_SECONDS
+        while _goes_on(api, runs, together[-1:]):
+            assert time.monotonic() < deadline, runs
+            seen = search.processes(checkout.processes())
+            together.append(frozenset(_role(one) for one in seen))
+            search.files(airflow.pods_folder)
+        states = {dag: api.state(dag, run) for dag, run in runs.items()}
+        logins = visits.all()
+        search.files(checkout.base, checkout.runtime_folder(), airflow.pods_folder)
+        search.objects()
+        with access.connect(airflow.metadata_owner(), access.instance("metadata")) as session:
+            search.tables(session)
+    for run in checkout.runs:
+        search.look(OUTPUT, " ".join(run.arguments), run.text.encode())
+    return BusyTime(states=states, together=together, logins=logins, search=search)
+
+
+def _secrets() -> dict[str, Any]:
+    """What nobody may find, as the administrator of the account reads it, and what tokens are."""
+    client = boto3.client("secretsmanager")
+    keys = {key: f"airflow/{ENVIRONMENT}/keys/{key}" for key in KEYS}
+    return {
+        **{one: secret(master_secret(one)["password"]) for one in (APPLICATION, METADATA)},
+        **{
+            key: secret(client.get_secret_value(SecretId=name)["SecretString"])
+            for key, name in keys.items()
+        },
+        TOKEN: TOKENS,
+        WEB_TOKEN: WEB_TOKENS,
+    }
+
+
+def _begin(airflow: RunningAirflow, told: str) -> str:
+    """Run the DAG that spreads, which gets what it spreads as its configuration."""
+    api, route = airflow.api(), f"/api/v2/dags/{SPREADING}"
+    api._call("PATCH", route, {"is_paused": False})
+    given = {"logical_date": None, "conf": {"told": told}}
+    return str(api._call("POST", f"{route}/dagRuns", given)["dag_run_id"])
+
+
+def _goes_on(api: AirflowApi, runs: dict[str, str], last: list[frozenset[str]]) -> bool:
+    """Whether a run goes on, or a pod of it, which puts its log on S3 at its end."""
+    pods = any(WORKFLOW_ROLE in role for roles in last for role in roles)
+    return pods or any(api.state(dag, run) not in _ENDED for dag, run in runs.items())
+
+
+def _role(variables: dict[str, str]) -> str:
+    return variables.get("AWS_ROLE_ARN", "").rpartition("/")[2]
