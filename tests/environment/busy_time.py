@@ -12,19 +12,22 @@ from typing import Any
 
 import boto3
 
+from components import naming
 from components.airflow.deployment_args import KEYS
+from local.airflow import _kubernetes
 from local.airflow_api import AirflowApi
-from tests.environment.checkout import APPLICATION, METADATA, master_secret
+from local.cluster import service
+from tests.environment.checkout import APPLICATION, METADATA, Checkout, master_secret
 from tests.environment.running_airflow import ENVIRONMENT, RunningAirflow
 from tests.environment.searches import OUTPUT, TOKENS, WEB_TOKENS, Search, secret
 from tests.environment.visits import Visits
 
+NAMESPACE = naming.namespace(ENVIRONMENT)
 TOGETHER = ("billing", "marketing")
 SPREADING = "reference.indiscretion"
 CANARY = "canary"
 TOKEN, WEB_TOKEN = "IAM token", "web token"  # names, not values
 RUN_SECONDS = 180
-WORKFLOW_ROLE = "-workflow-"
 _ENDED = {"success", "failed"}
 
 
@@ -35,7 +38,7 @@ class BusyTime:
     states: dict[str, str]
     """How each DAG's run ended."""
     together: list[frozenset[str]]
-    """Which IAM roles processes had at the same moment."""
+    """Which service accounts had running pods at the same moment."""
     logins: list[dict[str, Any]]
     """What the endpoints' logs say of that time."""
     search: Search
@@ -55,8 +58,8 @@ def busy_time(airflow: RunningAirflow) -> BusyTime:
         deadline = time.monotonic() + RUN_SECONDS
         while _goes_on(api, runs, together[-1:]):
             assert time.monotonic() < deadline, runs
-            seen = search.processes(checkout.processes())
-            together.append(frozenset(_role(one) for one in seen))
+            search.processes(checkout.processes())
+            together.append(_working(checkout))
             search.files(airflow.pods_folder)
         states = {dag: api.state(dag, run) for dag, run in runs.items()}
         logins = visits.all()
@@ -94,9 +97,14 @@ def _begin(airflow: RunningAirflow, told: str) -> str:
 
 def _goes_on(api: AirflowApi, runs: dict[str, str], last: list[frozenset[str]]) -> bool:
     """Whether a run goes on, or a pod of it, which puts its log on S3 at its end."""
-    pods = any(WORKFLOW_ROLE in role for roles in last for role in roles)
-    return pods or any(api.state(dag, run) not in _ENDED for dag, run in runs.items())
+    return any(last) or any(api.state(dag, run) not in _ENDED for dag, run in runs.items())
 
 
-def _role(variables: dict[str, str]) -> str:
-    return variables.get("AWS_ROLE_ARN", "").rpartition("/")[2]
+def _working(checkout: Checkout) -> frozenset[str]:
+    """The service accounts of the pods of tasks that run now, as the Kubernetes API tells them."""
+    config = service.kubeconfig(checkout.paths)
+    server = config["clusters"][0]["cluster"]["server"]
+    wanted = {"labelSelector": "component=worker", "fieldSelector": "status.phase=Running"}
+    with _kubernetes(checkout.paths) as session:
+        found = session.get(f"{server}/api/v1/namespaces/{NAMESPACE}/pods", params=wanted).json()
+    return frozenset(pod["spec"]["serviceAccountName"] for pod in found["items"])

@@ -67,17 +67,14 @@ class Search:
             if pattern.search(content):
                 self._found[name].add((kind, place))
 
-    def processes(self, running: Iterable[psutil.Process]) -> list[dict[str, str]]:
-        """Look at what processes show of themselves; return the variables of each."""
-        environments = []
+    def processes(self, running: Iterable[psutil.Process]) -> None:
+        """Look at what processes show of themselves to others."""
         for process in running:
             with contextlib.suppress(psutil.Error):
                 arguments, variables = process.cmdline(), process.environ()
-                environments.append(variables)
                 text = "\n".join(f"{key}={value}" for key, value in variables.items())
                 self.look(ARGUMENTS, process.name(), "\n".join(arguments).encode())
                 self.look(VARIABLES, process.name(), text.encode())
-        return environments
 
     def files(self, *folders: Path) -> None:
         """Look at the files that are new, or have changed since they were looked at."""

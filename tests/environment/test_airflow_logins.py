@@ -34,8 +34,8 @@ SENTENCES = {
 def test_tasks_of_two_workflows_log_in_at_once_each_as_its_own(busy: BusyTime) -> None:
     """And nobody else is in the application instance meanwhile; the endpoint's log says so."""
     assert busy.states == dict.fromkeys(busy.states, "success")
-    roles = {f"airflow-local-workflow-{workflow}" for workflow in TOGETHER}
-    assert any(roles <= moment for moment in busy.together), busy.together
+    accounts = {f"workflow-{workflow}" for workflow in TOGETHER}
+    assert any(accounts <= moment for moment in busy.together), busy.together
 
     at_application = [one for one in busy.logins if one["instance"] == APPLICATION]
     assert {one["event"] for one in at_application} == {"in", "closed"}
