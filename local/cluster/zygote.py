@@ -62,7 +62,7 @@ _INTERPRETER_VARIABLES = (
     "GLIBC_", "LANG", "LC_", "LD_", "MALLOC_", "OPENSSL_", "PYTHON", "TZ",
 )  # fmt: skip
 _NICE = 10
-_PR_SET_DUMPABLE = 4  # linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4  # linux/prctl.h
 
 
 class _Watched(type(os.environ)):  # type: ignore[misc]  # os has no public name for it
@@ -79,6 +79,8 @@ class _Watched(type(os.environ)):  # type: ignore[misc]  # os has no public name
 
 def main() -> None:
     """Serve the node on the descriptor that the argument names; in a fork, be a container."""
+    # However the node ends, also while this still imports. Forks do not inherit it.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     control = socket.socket(fileno=int(sys.argv[1]))
     shim = _load("shim", Path(__file__).with_name("shim.py"))
     begun_with = dict(os.environ)

@@ -40,9 +40,11 @@ def run(paths: Paths, arguments: argparse.Namespace) -> int:
     begun = time.monotonic()
     settings = settings_of(paths, LOCAL)
     connection_budget(settings)
+    _require_engine(paths, arguments.engine)
     if not arguments.databases_only:
         _require_airflow(paths)
-    _keep_engine(paths, arguments.engine)
+    paths.local.mkdir(mode=0o700, exist_ok=True)
+    paths.engine.write_text(arguments.engine + "\n", encoding="utf-8")
     _say("account", "starting this machine's AWS account")
     status = service.start(paths, LandingZone.from_settings(settings))
     _say("account", f"answers at {status.url}, process {status.pid}")
@@ -78,8 +80,8 @@ def _require_airflow(paths: Paths) -> None:
         )
 
 
-def _keep_engine(paths: Paths, engine: str) -> None:
-    """Note which engine makes this stack; two engines with a memory each would undo one another."""
+def _require_engine(paths: Paths, engine: str) -> None:
+    """Only the engine that made this stack goes on: each has a memory of its own."""
     made_by = paths.engine.read_text(encoding="utf-8").strip() if paths.engine.exists() else engine
     if made_by != engine:
         raise CommandError(
@@ -88,8 +90,6 @@ def _keep_engine(paths: Paths, engine: str) -> None:
         )
     if engine == "pulumi":
         pulumi_cli.executable()
-    paths.local.mkdir(mode=0o700, exist_ok=True)
-    paths.engine.write_text(engine + "\n", encoding="utf-8")
 
 
 def _apply(paths: Paths, engine: str) -> bool:

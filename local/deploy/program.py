@@ -108,7 +108,7 @@ async def _to_the_end(program: Callable[[], object], failures: list[BaseExceptio
     finally:
         stack._finish()  # noqa: SLF001 - as above
     while True:
-        await _settled()
+        failures += await _settled()
         try:
             await wait_for_rpcs()
         except Exception as error:  # noqa: BLE001 - as above
@@ -119,14 +119,18 @@ async def _to_the_end(program: Callable[[], object], failures: list[BaseExceptio
             return
 
 
-async def _settled() -> None:
-    """Wait until every output has come to its end.
+async def _settled() -> list[BaseException]:
+    """Wait until every output has come to its end; return why outputs failed.
 
     The SDK would wait for one after the other, looking at all of the others each time: with some
-    hundred resources that is a third of a preview. What failed is left to it.
+    hundred resources that is a third of a preview.
     """
+    failures: list[BaseException] = []
     while outputs := [one for one in list(settings.SETTINGS.outputs) if not one.done()]:
         await asyncio.wait(outputs)
+        reasons = (one.exception() for one in outputs if not one.cancelled())
+        failures += [reason for reason in reasons if reason is not None]
+    return failures
 
 
 @contextlib.contextmanager

@@ -85,7 +85,7 @@ def test_the_bootstrap_invoked_again_ends_in_the_same_place(
         one["inputs"]["functionName"]: one["inputs"]["input"]
         for one in state["resources"]
         if one["type"] == "aws:lambda/invocation:Invocation"
-        and "provisioner" in one["inputs"]["functionName"]
+        and "bootstrap" in one["inputs"]["functionName"]
     }
     assert len(events) == 2
     for function, event in events.items():

@@ -7,6 +7,7 @@ and by whatever applies them, so a secret in one is refused.
 from __future__ import annotations
 
 import re
+import secrets
 from typing import TYPE_CHECKING
 
 import yaml
@@ -51,7 +52,8 @@ class Manifest(Driver):
     def create(self, target: Target, inputs: Properties) -> Made:
         file = _file(target, inputs)
         file.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        new = file.with_suffix(".new")
+        # A name of its own: two of one name are made at once, and then one is refused.
+        new = file.with_suffix(f".{secrets.token_hex(4)}.new")
         new.touch(mode=_FILE_MODE)
         new.write_text(text(inputs), encoding="utf-8")
         # Whoever reads the folder meanwhile finds the old manifest or the new one, whole.
