@@ -187,6 +187,8 @@ class Checkout:
                 patch.delenv(name)
             for name, value in self.paths.aws_environment("deployer").items():
                 patch.setenv(name, value)
+            # Whatever another test made of the default session, it knows of another account.
+            patch.setattr(boto3, "DEFAULT_SESSION", None)
             yield Access(self.paths, load_stack_file(self.folder, "local"))
 
     def libpq(self, at: Instance, user: str, password: str, **more: str) -> dict[str, Any]:
