@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[1]
 BOOTSTRAP = "bootstrap_postgres"
+ROTATION = "rotate_postgres"
 AIRFLOW_KEYS = "airflow_keys"
 # Where the code looks for it: lambdas.shared.database.PACKAGED_CERTIFICATES.
 CERTIFICATES_NAME = "rds-ca.pem"
@@ -43,17 +44,27 @@ def build(certificates: Path, output: Path) -> bytes:
     Raises:
         PackageError: something it is made of is missing or is not what it should be.
     """
-    files = {CERTIFICATES_NAME: _read_certificates(certificates)}
-    _add(files, _own_code(BOOTSTRAP))
-    for wheel in locked_wheels(PROJECT / "lambdas" / BOOTSTRAP / "requirements.lock"):
-        with zipfile.ZipFile(wheel) as archive:
-            _add(files, {name: archive.read(name) for name in _names(archive)})
-    return _replace(output, files)
+    return _build_with_driver(BOOTSTRAP, certificates, output)
+
+
+def build_rotation(certificates: Path, output: Path) -> bytes:
+    """Write the package of the rotation function; as `build` otherwise."""
+    return _build_with_driver(ROTATION, certificates, output)
 
 
 def build_airflow_keys(output: Path) -> bytes:
     """Write the package of the function for Airflow's keys to `output` and return its bytes."""
     return _replace(output, _own_code(AIRFLOW_KEYS, ("__init__", "errors", "log")))
+
+
+def _build_with_driver(function: str, certificates: Path, output: Path) -> bytes:
+    """Write the package of a function that connects to a database."""
+    files = {CERTIFICATES_NAME: _read_certificates(certificates)}
+    _add(files, _own_code(function))
+    for wheel in locked_wheels(PROJECT / "lambdas" / BOOTSTRAP / "requirements.lock"):
+        with zipfile.ZipFile(wheel) as archive:
+            _add(files, {name: archive.read(name) for name in _names(archive)})
+    return _replace(output, files)
 
 
 def _replace(output: Path, files: dict[str, bytes]) -> bytes:

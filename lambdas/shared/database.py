@@ -9,7 +9,8 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection
@@ -17,11 +18,15 @@ from pg8000.native import Connection
 from lambdas.shared.errors import (
     BusyError,
     CertificateError,
+    ConnectionLimitError,
     FunctionError,
     LoginRefusedError,
     StatementError,
     UnreachableError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # The certificate authorities of RDS, put beside the code when the package is built.
 PACKAGED_CERTIFICATES = Path(__file__).parents[2] / "rds-ca.pem"
@@ -34,11 +39,14 @@ _SERVER_LIMITS = {
     "lock_timeout": "15s",
     # A function that is stopped while it holds a lock must not keep the next one out for long.
     "idle_in_transaction_session_timeout": "15s",
+    "idle_session_timeout": "15s",
 }
 
 # SQLSTATEs, from PostgreSQL's appendix A. Classes 08 (connection) and 57P (operator intervention:
-# starting up, shutting down, terminated), and 53300 (too many connections) are a matter of time.
-_UNREACHABLE = ("08", "57P", "53300")
+# starting up, shutting down, terminated) are a matter of time, and so are 53300 (too many
+# connections) and 25006 (read-only: an instance that is not the primary any more, or not yet).
+_UNREACHABLE = ("08", "57P", "25006")
+_FULL = ("53300",)
 _REFUSED = ("28",)
 # Serialization failure, deadlock, lock timeout, statement timeout, and two sessions that change one
 # row of a catalog, for which PostgreSQL has no better code than XX000.
@@ -90,7 +98,15 @@ class Session:
             return
 
 
-def connect(server: Server, *, user: str, password: str, database: str, timeout: float) -> Session:
+def connect(
+    server: Server,
+    *,
+    user: str,
+    password: str,
+    database: str,
+    timeout: float,
+    parameters: Mapping[str, str] = MappingProxyType({}),
+) -> Session:
     """Log in over verified TLS.
 
     Args:
@@ -99,6 +115,7 @@ def connect(server: Server, *, user: str, password: str, database: str, timeout:
         password: its password, or an IAM token for it.
         database: the database's name.
         timeout: seconds that each step may take, at most `ANSWER_TIMEOUT`.
+        parameters: of the session. The server writes them into no log, as it does statements.
 
     Raises:
         CertificateError: the server is not who it should be; nothing was sent to it.
@@ -116,7 +133,7 @@ def connect(server: Server, *, user: str, password: str, database: str, timeout:
             ssl_context=_tls(server.certificates),
             timeout=max(0.1, min(timeout, ANSWER_TIMEOUT)),
             application_name="airflow-postgres",
-            startup_params=_SERVER_LIMITS,
+            startup_params={**_SERVER_LIMITS, **parameters},
         )
     except ssl.SSLCertVerificationError as error:
         raise CertificateError(
@@ -126,6 +143,8 @@ def connect(server: Server, *, user: str, password: str, database: str, timeout:
     except DatabaseError as error:
         raise _from_server(error) from None
     except (InterfaceError, OSError) as error:
+        if (said := _said_before(error)) is not None:
+            raise _from_server(said) from None
         raise UnreachableError(
             f"{server} does not answer ({error.__cause__ or error}): check that the instance is "
             "available and that its security group lets the function in."
@@ -149,6 +168,17 @@ def _tls(certificates: Path) -> ssl.SSLContext:
     return context
 
 
+def _said_before(error: BaseException) -> DatabaseError | None:
+    """Return what the server said before the connection was lost, if it said anything.
+
+    The driver takes leave of a server that has refused it, and the server may be gone by then.
+    """
+    before = error.__context__
+    while before is not None and not isinstance(before, DatabaseError):
+        before = before.__context__
+    return before
+
+
 def _from_server(error: DatabaseError) -> FunctionError:
     """Return the error of ours that an answer of PostgreSQL amounts to."""
     fields: dict[str, str] = error.args[0]
@@ -158,6 +188,8 @@ def _from_server(error: DatabaseError) -> FunctionError:
         return BusyError(sentence)
     if code.startswith(_REFUSED):
         return LoginRefusedError(sentence)
+    if code in _FULL:
+        return ConnectionLimitError(sentence)
     if code.startswith(_UNREACHABLE):
         return UnreachableError(sentence)
     return StatementError(sentence)

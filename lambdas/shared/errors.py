@@ -13,6 +13,10 @@ class EventError(FunctionError):
     """The function was invoked with an event that it does not understand."""
 
 
+class ConfigurationError(FunctionError):
+    """What the function is configured with is missing or wrong."""
+
+
 class SecretError(FunctionError):
     """A secret could not be read, or is not what it should be."""
 
@@ -29,6 +33,10 @@ class NotProvenError(FunctionError):
     """The database is not in the state that was to be reached; nothing was committed."""
 
 
+class RotationError(FunctionError):
+    """A rotation cannot go on as it stands; the credential that is current was left alone."""
+
+
 class TemporaryError(FunctionError):
     """Something that may pass by itself: worth another attempt."""
 
@@ -37,9 +45,17 @@ class UnreachableError(TemporaryError):
     """The server does not answer, does not take connections yet, or the connection was lost."""
 
 
+class ConnectionLimitError(UnreachableError):
+    """The server, or the login, has as many connections as it may have."""
+
+
 class LoginRefusedError(TemporaryError):
     """The server refused the credential, as it does for a moment while a password is rotated."""
 
 
 class BusyError(TemporaryError):
     """Somebody else changes the same things at this moment."""
+
+
+class SecretsBusyError(TemporaryError):
+    """Secrets Manager does not answer, or asks to be called again later."""

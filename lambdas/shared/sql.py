@@ -22,3 +22,14 @@ def quoted(name: str) -> str:
 def compose(statement: str, **names: str) -> str:
     """Return `statement` with each `{key}` replaced by the quoted name of that key."""
     return statement.format(**{key: quoted(name) for key, name in names.items()})
+
+
+def literal(text: str) -> str:
+    """Return `text` as a string constant, for statements that take no parameters.
+
+    Raises:
+        ValueError: what it means would depend on the session's settings.
+    """
+    if "\0" in text or "\\" in text:
+        raise ValueError(f"{text!r} cannot be a constant: it has a NUL or a backslash")
+    return "'" + text.replace("'", "''") + "'"

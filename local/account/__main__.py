@@ -59,6 +59,7 @@ def main() -> None:
     account = Account(given.account, given.region, place)
     try:
         account.instances.resume()
+        account.rotations.start()
         serve(account, place, listening, ended)
     finally:
         account.close()

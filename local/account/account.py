@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.account.authorization import Authorizer
 from local.account.backends import Backends
+from local.account.errors import AwsError
 from local.account.files import write_private
 from local.account.functions import Functions, Runtime
 from local.account.identities import AccountIdentities
@@ -21,6 +22,7 @@ from local.account.oidc import Issuer
 from local.account.postgres import DataPlane
 from local.account.principals import Directory
 from local.account.rds import Databases
+from local.account.rotation import Rotations
 from local.account.sessions import Sessions
 from local.account.snapshot import Snapshot
 from local.account.sts import SecurityTokenService
@@ -81,18 +83,18 @@ class Account:
         self.directory = Directory(self.backends, Sessions(folder / "sessions.key", clock))
         self.authorizer = Authorizer(self.directory, clock)
         self.sts = SecurityTokenService(self.directory, self.authorizer, self.issuer)
-        self.functions = Functions(
-            Runtime(
-                backends=self.backends,
-                directory=self.directory,
-                authorizer=self.authorizer,
-                sts=self.sts,
-                lock=self.lock,
-                save=self.save,
-                endpoint_url=place.url,
-                folder=folder / "functions",
-            )
+        runtime = Runtime(
+            backends=self.backends,
+            directory=self.directory,
+            authorizer=self.authorizer,
+            sts=self.sts,
+            lock=self.lock,
+            save=self.save,
+            endpoint_url=place.url,
+            folder=folder / "functions",
         )
+        self.functions = Functions(runtime)
+        self.rotations = Rotations(runtime, self.functions, clock)
         self._databases.endpoint_address = place.address
         self._plane = DataPlane(
             folder=folder / "instances",
@@ -108,8 +110,19 @@ class Account:
         """Write what the account holds; the caller holds the lock."""
         self._snapshot.write()
 
+    def require_room(self, more: int) -> None:
+        """Refuse to go on when a snapshot with so many more bytes has no room.
+
+        Raises:
+            AwsError: there is none.
+        """
+        if not self._snapshot.has_room(more):
+            folder = self._place.paths.account
+            raise AwsError("InsufficientStorage", f"no space is left in {folder}: make room there")
+
     def close(self) -> None:
         """End functions and servers, keeping all data."""
+        self.rotations.close()
         self.functions.processes.end_all()
         self.instances.close()
         self._plane.stop_all()

@@ -1,7 +1,7 @@
 """The AWS API of the account: proves who calls, decides, carries out, and remembers.
 
-Calls take turns under one lock, because moto's stores are plain dictionaries; only a function runs
-outside of it, since it calls the account itself. What moto does right, moto answers.
+Calls take turns under one lock, because moto's stores are plain dictionaries; only functions run
+outside of it, since they call the account themselves. What moto does right, moto answers.
 """
 
 from __future__ import annotations
@@ -128,8 +128,10 @@ class Application:
             if call.action == "sts:AssumeRole":
                 return calls.answer(call, account.sts.assume_role(call, caller))
             account.authorizer.check(call, caller)
-            if call.name != "Invoke":
+            if call.name not in {"Invoke", "RotateSecret"}:
                 return self._under_lock(call, caller, body)
+        if call.name == "RotateSecret":
+            return calls.answer(call, account.rotations.rotate(call, caller))
         return account.functions.invoke(call)
 
     def _under_lock(self, call: Call, caller: Principal, body: bytes) -> Response:
@@ -139,6 +141,9 @@ class Application:
             if call.name != "GetCallerIdentity":
                 raise RefusedError("unknown operation", f"{call.name} is not served here.")
             return calls.answer(call, account.sts.get_caller_identity(caller))
+        if call.changes:
+            # Before it is done: what is done and cannot be written down would be lost.
+            account.require_room(len(body))
         try:
             if call.action == "rds:ResetDBParameterGroup":
                 return calls.answer(call, account.reset_parameter_group(call))
@@ -174,6 +179,10 @@ class Application:
                 account.write_profiles(zone)
         except LandingZoneError as error:
             return Response(str(error), 400)
+        except OSError as error:
+            return Response(f"The account cannot write its files ({error.strerror}).", 507)
+        if failures := account.instances.revive():
+            return Response(" ".join(failures), 409)
         return Response("", 204)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from moto.secretsmanager.models import FakeSecret
 
@@ -19,7 +19,7 @@ from local.account.postgres.identities import Decision
 from local.account.resources import find_key, key_arn, passed_role, resources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from local.account.backends import Backends
     from local.account.calls import Call
@@ -128,10 +128,7 @@ class Authorizer:
             if isinstance(secret, FakeSecret) and secret.policy:
                 return Policy(f"resource policy of secret {secret.name}", secret.policy), False
         if service == "lambda":
-            name = arn.split(":")[6]
-            known = {one.function_name: one for one in self._backends.functions.list_functions()}
-            if name in known and known[name].policy.statements:
-                return _function_policy(name, known[name].policy.statements), False
+            return function_policy(arn, self._backends), False
         if service == "s3":
             return buckets.policy_of(arn, self._backends), False
         if service == "kms" and (key := find_key(arn, self._backends)):
@@ -198,12 +195,18 @@ class Authorizer:
         return {}
 
 
-def _function_policy(name: str, statements: Sequence[Mapping[str, Any]]) -> Policy:
-    """The resource policy of a function; moto keeps some principals as bare text."""
+def function_policy(arn: str, backends: Backends) -> Policy | None:
+    """The resource policy of a function; None if there is no such function, or it has none."""
+    name = arn.split(":")[6]
+    known = {one.function_name: one for one in backends.functions.list_functions()}
+    statements = known[name].policy.statements if name in known else []
+    # moto keeps some principals as bare text.
     read = [
         {**one, "Principal": {"AWS": one["Principal"]}}
         if isinstance(one["Principal"], str) and one["Principal"] != "*"
         else one
         for one in statements
     ]
+    if not read:
+        return None
     return Policy(f"resource policy of function {name}", json.dumps({"Statement": read}))

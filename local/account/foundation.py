@@ -5,12 +5,15 @@ It only adds, so doing it again, or with more in the settings, is harmless.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 from typing import TYPE_CHECKING
 
 from moto.ec2.exceptions import InvalidSubnetIdError
 from moto.iam.exceptions import NotFoundException
+
+from local.account.tls import certificate_of_nobody
 
 if TYPE_CHECKING:
     from moto.ec2.models.vpcs import VPC
@@ -123,6 +126,9 @@ def _cluster(zone: LandingZone, vpc: VPC, backends: Backends, issuer: Issuer) ->
             version=_KUBERNETES_VERSION,
         )
         cluster.identity = {"oidc": {"issuer": issuer.url}}
+        # Nothing serves its API; but whoever connects reads this first, which has to be one.
+        authority = base64.b64encode(certificate_of_nobody()).decode()
+        cluster.certificate_authority = {"data": authority}
     if not any(one.url == issuer.host_path for one in backends.iam.open_id_providers.values()):
         backends.iam.create_open_id_connect_provider(
             issuer.url, [_THUMBPRINT], ["sts.amazonaws.com"], []

@@ -107,6 +107,16 @@ class Functions:
             headers["X-Amz-Log-Result"] = base64.b64encode(tail).decode()
         return Response(outcome.payload, content_type="application/json", headers=headers)
 
+    def run(self, name: str, event: object) -> Outcome:
+        """Run a function for an AWS service, and wait for it; the caller has checked its policy.
+
+        Raises:
+            AwsError: Lambda cannot assume the function's role.
+        """
+        with self._runtime.lock:
+            invocation = self._prepare(name, None)
+        return self._run(invocation, event)
+
     def _prepare(self, name: str, qualifier: str | None) -> Invocation:
         function = self._runtime.backends.functions.get_function(name, qualifier)
         stream = f"{datetime.now(UTC).strftime('%Y/%m/%d')}/[{function.version}]{uuid.uuid4().hex}"

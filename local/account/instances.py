@@ -14,7 +14,7 @@ from local.account.database_instance import Instance
 from local.account.postgres import InstanceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from threading import RLock
 
     from local.account.postgres import DataPlane, InstanceSpec
@@ -56,12 +56,29 @@ class Instances:
         """Start the servers of all instances that exist, and take up what was not finished."""
         with self._lock:
             existing = [one.spec() for one in self._all() if one.status in _WITH_SERVER]
-        for spec, failure in zip(existing, self._pool.map(self._start, existing), strict=True):
-            if failure:
-                with self._lock:
-                    instance = self._databases.instance(spec.identifier)
-                    instance.status, instance.failure = "failed", failure
+        self._start_all(existing)
         self.reconcile()
+
+    def revive(self) -> list[str]:
+        """Try again to start the instances that did not start; return why some still do not.
+
+        An instance that never was complete is not among them: there is nothing to start.
+        """
+        with self._lock:
+            failed = [one.spec() for one in self._all() if one.status == "failed"]
+        return self._start_all([spec for spec in failed if self._plane.exists(spec.identifier)])
+
+    def _start_all(self, specs: Sequence[InstanceSpec]) -> list[str]:
+        """Start instances that were made before; return why some do not start."""
+        failures = list(self._pool.map(self._start, specs))
+        for spec, failure in zip(specs, failures, strict=True):
+            with self._lock:
+                instance = self._databases.instance(spec.identifier)
+                if failure:
+                    instance.status, instance.failure = "failed", failure
+                elif instance.status == "failed":
+                    instance.status, instance.failure = "available", None
+        return [failure for failure in failures if failure]
 
     def reconcile(self) -> None:
         """Begin whatever the books ask for; returns at once."""

@@ -42,7 +42,10 @@ class Issuer:
             folder.mkdir(parents=True, exist_ok=True)
             write_private(file, json.dumps(_new(region)).encode())
         content = json.loads(file.read_bytes())
-        key = serialization.load_pem_private_key(content["key"].encode(), None)
+        # Its primes would be tried each time, which takes longer than the login that needs a token.
+        key = serialization.load_pem_private_key(
+            content["key"].encode(), None, unsafe_skip_rsa_key_validation=True
+        )
         if not isinstance(key, rsa.RSAPrivateKey):
             raise TypeError(f"{file} holds a key that is not RSA: remove the file.")
         self._key = key

@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -36,8 +37,10 @@ API_PORT = 4566
 # Generous: a slow machine has to import moto and to start every PostgreSQL server.
 _START_SECONDS = 90
 _END_SECONDS = 40
+_REAP_SECONDS = 1
 _POLL_SECONDS = 0.05
 _CODE = Path(__file__).parents[2]
+_MODULE = ("-m", "local.account")
 
 
 class AccountError(Exception):
@@ -81,6 +84,12 @@ def status(paths: Paths) -> Status:
     return Status(pid=process.pid, url=f"http://{paths.address.read_text('utf-8').strip()}")
 
 
+def processes(paths: Paths) -> list[psutil.Process]:
+    """The account's processes: the recorded one, and one that nobody came to record."""
+    recorded = _process(paths)
+    return [*([recorded] if recorded else []), *_unrecorded(paths)]
+
+
 def halt(paths: Paths) -> None:
     """End the account and its PostgreSQL servers, keeping all data; nothing happens when ended.
 
@@ -99,9 +108,10 @@ def stop(paths: Paths) -> None:
         AccountError: it does not end.
     """
     halt(paths)
-    recorded = _record(paths)
-    runtime_folder = Path(recorded.read_text("utf-8")) if recorded.exists() else None
-    if runtime_folder:
+    record = _record(paths)
+    if record.exists():
+        # An empty one, which a full disk leaves, would name the present folder.
+        runtime_folder = Path(record.read_text("utf-8") or _runtime_folder(paths.root))
         remove_files(folder=paths.account / "instances", runtime_folder=runtime_folder)
     for file in (paths.credentials, paths.config, paths.ca_bundle):
         file.unlink(missing_ok=True)
@@ -130,13 +140,14 @@ def _runtime_folder(root: Path) -> Path:
 def _spawn(paths: Paths, zone: LandingZone) -> None:
     """Start the process and wait until it answers."""
     runtime_folder = _runtime_folder(paths.root)
-    _record(paths).write_text(str(runtime_folder), "utf-8")
+    # Whole or not at all: what it names is removed in the end.
+    write_private(_record(paths), str(runtime_folder).encode())
     paths.address.unlink(missing_ok=True)
     log_file = paths.account / "account.log"
     with log_file.open("ab") as log:
         process = subprocess.Popen(
             [
-                sys.executable, "-m", "local.account",
+                sys.executable, *_MODULE,
                 "--root", paths.root, "--account", zone.account, "--region", zone.region,
                 "--address", loopback_address(paths.root), "--port", str(API_PORT),
                 "--runtime-folder", runtime_folder,
@@ -174,18 +185,35 @@ def _environment(account: str) -> dict[str, str]:
 
 
 def _end(paths: Paths) -> None:
-    """End the process, by force if it does not react."""
-    process = _process(paths)
-    if process is not None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.terminate()
-            try:
-                process.wait(_END_SECONDS)
-            except psutil.TimeoutExpired:
-                process.kill()
-                process.wait(_END_SECONDS)
+    """End the process, by force if it does not react; also one that nobody came to record."""
+    for process in processes(paths):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+            if _ends(process):
+                break
+        else:
+            raise AccountError(f"The account's process {process.pid} does not end: end it by hand.")
     _pid_file(paths).unlink(missing_ok=True)
     paths.address.unlink(missing_ok=True)
+
+
+def _ends(process: psutil.Process) -> bool:
+    """Wait for its end; where nobody reaps processes, as in some containers, a zombie has ended."""
+    deadline = time.monotonic() + _END_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if not process.is_running():
+                return True
+            if process.status() == psutil.STATUS_ZOMBIE:
+                # Its threads may take a moment longer, and so may whoever reaps it.
+                with contextlib.suppress(psutil.TimeoutExpired):
+                    process.wait(_REAP_SECONDS)
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(_POLL_SECONDS)
+    return False
 
 
 def _process(paths: Paths) -> psutil.Process | None:
@@ -198,6 +226,14 @@ def _process(paths: Paths) -> psutil.Process | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process
     except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
         return None
+
+
+def _unrecorded(paths: Paths) -> Iterator[psutil.Process]:
+    """The account's processes by their command lines: `up` may be killed before it records one."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cmdline()[1:5] == [*_MODULE, "--root", str(paths.root)]:
+                yield process
 
 
 def _healthy(paths: Paths, pid: int) -> bool:

@@ -15,6 +15,7 @@ import copyreg
 import hashlib
 import io
 import pickle
+import shutil
 import threading
 import weakref
 from collections import defaultdict
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _LOCK_TYPES = (type(threading.Lock()), type(threading.RLock()))
 _LARGE_BYTES = 65_536
+# Beside the new snapshot, for what else the account writes: logs, packages that are unpacked.
+_SPARE_BYTES = 1_048_576
 # Of an object of S3: its file, which `value` stands for, and its lock.
 _NOT_KEPT = {"_value_buffer", "lock"}
 
@@ -79,6 +82,12 @@ class Snapshot:
         pickler.dump(stores)
         write_private(self._file, buffer.getvalue())
         self._forget(pickler.large)
+
+    def has_room(self, more: int) -> bool:
+        """Whether a snapshot that is larger by so many bytes can be written beside the present."""
+        self._large.mkdir(mode=0o700, parents=True, exist_ok=True)
+        present = self._file.stat().st_size if self._file.exists() else 0
+        return shutil.disk_usage(self._large).free > present + 2 * more + _SPARE_BYTES
 
     def read(self) -> bool:
         """Put back what the account held; false when there is no snapshot.

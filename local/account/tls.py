@@ -103,6 +103,12 @@ class CertificateAuthority:
         return issued
 
 
+def certificate_of_nobody() -> bytes:
+    """The certificate, PEM, of a CA whose key is thrown away: it is good for no server."""
+    certificate, _ = _create_authority(dt.datetime.now(dt.UTC))
+    return _public_pem(certificate)
+
+
 def _load(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None:
     """Read the pair; None when it is missing, unreadable as such, or not a pair."""
     try:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((ADDRESS, 0))
@@ -100,7 +100,7 @@ def servers(
             identifier=f"lambdas-{major}",
             resource_id=f"db-LAMBDAS{major}",
             major=major,
-            port=_free_port(),
+            port=free_port(),
             master_username="dbmaster",
             parameters={"log_connections": "1", "log_statement": "ddl"},
             iam_enabled=True,

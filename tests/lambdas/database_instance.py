@@ -31,7 +31,7 @@ FUNCTION_ROLE = f"arn:aws:sts::{ACCOUNT}:assumed-role/bootstrap/function"
 
 
 class Identities:
-    """The function's role: it may connect as the master of any instance, and as nobody else."""
+    """The function's role: it may connect as the master or as a rotator, and as nobody else."""
 
     def credential(self, access_key_id: str, session_token: str | None) -> Credential:
         """Know the function's access key only."""
@@ -43,7 +43,8 @@ class Identities:
         """Allow what the function's policy allows."""
         allowed = (principal_arn, action) == (FUNCTION_ROLE, "rds-db:connect")
         return Decision(
-            allowed=allowed and resource.endswith("/dbmaster"), reason="no statement allows it"
+            allowed=allowed and resource.endswith(("/dbmaster", "_rotator")),
+            reason="no statement allows it",
         )
 
 

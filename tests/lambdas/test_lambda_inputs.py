@@ -16,6 +16,7 @@ from lambdas.bootstrap_postgres.request import Request
 from lambdas.shared.database import _from_server
 from lambdas.shared.errors import (
     BusyError,
+    ConnectionLimitError,
     EventError,
     FunctionError,
     LoginRefusedError,
@@ -119,7 +120,8 @@ def test_braces_in_a_name_are_not_read_as_places() -> None:
         ("28000", LoginRefusedError),
         ("57P01", UnreachableError),
         ("57P03", UnreachableError),
-        ("53300", UnreachableError),
+        ("25006", UnreachableError),
+        ("53300", ConnectionLimitError),
         ("08006", UnreachableError),
         ("40001", BusyError),
         ("40P01", BusyError),

@@ -176,7 +176,7 @@ def test_lambdas_import_only_what_ships_with_them() -> None:
                 modules = [node.module or ""]
             assert {module.partition(".")[0] for module in modules} <= allowed, path
             if path.parent.name == "shared":
-                own = {"bootstrap_postgres", "airflow_keys"}
+                own = {"airflow_keys", "bootstrap_postgres", "rotate_postgres"}
                 assert not [one for one in modules if own & set(one.split("."))], path
 
 

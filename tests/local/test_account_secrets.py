@@ -181,9 +181,20 @@ def test_no_value_is_in_the_log(local_account: LocalAccount) -> None:
     assert stores.stat().st_mode & 0o777 == 0o600
 
 
-def test_rotation_is_refused_and_changes_nothing(local_account: LocalAccount) -> None:
-    """Moto would make a version without a value the current one."""
+def test_a_version_keeps_its_value(local_account: LocalAccount) -> None:
     secrets, secret = local_account.client("secretsmanager"), _secret(local_account)
-    with pytest.raises(ClientError, match="Rotation is not served by this account"):
-        secrets.rotate_secret(SecretId=secret)
-    assert secrets.get_secret_value(SecretId=secret)["SecretString"] == "one"
+    token = unique("a-version-of-the-secret-with-its-value")
+
+    def put(text: str) -> None:
+        secrets.put_secret_value(
+            SecretId=secret,
+            SecretString=text,
+            ClientRequestToken=token,
+            VersionStages=["AWSPENDING"],
+        )
+
+    put("two")
+    put("two")
+    with pytest.raises(ClientError, match="already in use for a version of secret"):
+        put("three")
+    assert secrets.get_secret_value(SecretId=secret, VersionId=token)["SecretString"] == "two"

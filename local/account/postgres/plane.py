@@ -130,6 +130,10 @@ class DataPlane:
                 server.start()
                 self._open(server, listening)
 
+    def exists(self, identifier: str) -> bool:
+        """Whether the instance was made to its end, running or not."""
+        return self._layout(identifier).complete.exists()
+
     def modify(self, spec: InstanceSpec, master_password: str | None = None) -> None:
         """Apply what differs in `spec`; static parameters wait for `restart`, as on RDS.
 

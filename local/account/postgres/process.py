@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 START_SECONDS = 60  # crash recovery included
 STOP_SECONDS = 20
 _POLL_SECONDS = 0.02
+_RESTART_SECONDS = 2  # after a server that crashed did not start: a full disk, say
 # What a server that replaces a killed one says until the last of the old one's processes is gone.
 _STILL_IN_USE = "pre-existing shared memory block"
 # No secret of ours may reach the server's environment, so it gets one of its own.
@@ -196,15 +197,20 @@ class Postmaster:
 
     def _supervise(self, process: psutil.Popen) -> None:
         process.wait()
-        with self._lock:
-            if self._process is not process:
-                return  # it was stopped
-            logger.warning("The PostgreSQL server in %s crashed, starting it again.", self._data)
-            self._process = None
-            try:
-                self.start()
-            except InstanceError as problem:
-                logger.error("%s", problem)  # noqa: TRY400  # the sentence says all of it
+        logger.warning("The PostgreSQL server in %s ended.", self._data)
+        while True:
+            with self._lock:
+                if self._process is not process:
+                    return  # it was stopped
+                try:
+                    self._process = None
+                    self.start()
+                except InstanceError as problem:
+                    logger.error("%s", problem)  # noqa: TRY400  # the sentence says all of it
+                    self._process = process
+                else:
+                    return
+            time.sleep(_RESTART_SECONDS)
 
 
 def end_orphan(data: Path) -> None:

@@ -240,7 +240,7 @@ class Server:
             ]
         )
         if result.returncode:
-            complaint = result.stderr.strip() or f"it ended with {result.returncode}"
-            raise InstanceError(
-                f"initdb cannot make {self.layout.data}: {complaint.splitlines()[-1]}"
-            )
+            said = result.stderr.strip().splitlines() or [f"it ended with {result.returncode}"]
+            # What it does afterwards, such as cleaning up, comes last.
+            why = [line for line in said if re.search(r"\b(error|FATAL|PANIC):", line)] or said[-1:]
+            raise InstanceError(f"initdb cannot make {self.layout.data}: {why[0]}")

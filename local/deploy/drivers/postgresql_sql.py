@@ -129,6 +129,10 @@ def schema_owner(connection: Connection, schema: str) -> str:
     return database_owner(connection) if owner == "pg_database_owner" else str(owner)
 
 
+_ONE_APPLIER = 7_305_091_164
+"""Key of the advisory lock, which counts within one database; any number that nobody else uses."""
+
+
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """Run the block as one transaction without the server's limit on statements.
@@ -137,6 +141,8 @@ def transaction(connection: Connection) -> Iterator[None]:
     """
     with connection.transaction():
         connection.execute("SET LOCAL statement_timeout = 0")
+        # Two appliers that grant on one object at once fail with "tuple concurrently updated".
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_APPLIER])
         yield
 
 

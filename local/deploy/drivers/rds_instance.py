@@ -104,6 +104,10 @@ class Instance(Driver):
         found = self._describe(target, inputs["identifier"])
         if found is None:
             return None
+        if found["DBInstanceStatus"].startswith("failed"):
+            # RDS has nothing to offer for an instance that was never there but to delete it.
+            self._delete(target, inputs["identifier"], SkipFinalSnapshot=True)
+            return None
         return self._available(target, inputs["identifier"], CREATE_SECONDS)
 
     @override
@@ -142,13 +146,17 @@ class Instance(Driver):
         skip = inputs.get("skipFinalSnapshot", False)
         if not skip and not snapshot:
             raise DriverError("finalSnapshotIdentifier is needed unless skipFinalSnapshot is true")
+        self._delete(
+            target,
+            identifier,
+            SkipFinalSnapshot=skip,
+            DeleteAutomatedBackups=inputs.get("deleteAutomatedBackups", True),
+            **({} if skip else {"FinalDBSnapshotIdentifier": snapshot}),
+        )
+
+    def _delete(self, target: Target, identifier: str, **how: object) -> None:
         with gone_is_fine():
-            target.aws("rds").delete_db_instance(
-                DBInstanceIdentifier=identifier,
-                SkipFinalSnapshot=skip,
-                DeleteAutomatedBackups=inputs.get("deleteAutomatedBackups", True),
-                **({} if skip else {"FinalDBSnapshotIdentifier": snapshot}),
-            )
+            target.aws("rds").delete_db_instance(DBInstanceIdentifier=identifier, **how)
         self._poll(
             lambda: self._describe(target, identifier) is None,
             target.seconds("delete", DELETE_SECONDS),
@@ -162,7 +170,7 @@ class Instance(Driver):
             found.update(self._describe(target, identifier) or {"DBInstanceStatus": "gone"})
             status = found["DBInstanceStatus"]
             if status == "gone" or status.startswith(HOPELESS):
-                raise DriverError(f"{identifier} became {status} instead of available")
+                raise DriverError(f"{identifier} became {status} instead of available{_why(found)}")
             return bool(status == "available")
 
         self._poll(is_available, seconds, f"{identifier} is not available")
@@ -182,6 +190,12 @@ class Instance(Driver):
                 raise DriverError(f"{complaint} after {seconds:.0f} seconds")
             time.sleep(pause)
             pause = min(pause * POLL_GROWTH, LONGEST_POLL_SECONDS)
+
+
+def _why(instance: dict[str, Any]) -> str:
+    """What RDS says of an instance's failure, if it says anything."""
+    said = [one["Message"] for one in instance.get("StatusInfos") or () if one.get("Message")]
+    return f": {'; '.join(said)}" if said else ""
 
 
 def _log_exports(old: Properties, new: Properties) -> dict[str, list[str]]:

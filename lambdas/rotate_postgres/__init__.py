@@ -1,0 +1,1 @@
+"""The function that changes the password of a pair of logins while nobody notices."""
