@@ -75,14 +75,9 @@ class ConnectionProxyArgs:
     alarm_topic_arn: str
 
     def __post_init__(self) -> None:
-        placeholder = "x" * iam_documents.DB_RESOURCE_ID_CHARACTERS
-        document = iam_documents.connect(
-            region=self.region,
-            account=self.account,
-            resource_id=placeholder,
-            db_users=self.db_users,
+        size = iam_documents.connect_characters(
+            region=self.region, account=self.account, db_users=self.db_users
         )
-        size = len(json.dumps(document, separators=(",", ":")))
         if size > iam_documents.INLINE_POLICY_CHARACTERS:
             raise ValueError(
                 f"db_users lists {len(self.db_users)} logins, whose policy has {size} characters; "

@@ -6,6 +6,7 @@ document here names a person, a workflow or an environment; callers pass who and
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -272,6 +273,13 @@ def _write_log(region: str, account: str, log_group: str) -> Statement:
         "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Resource": f"arn:aws:logs:{region}:{account}:log-group:{log_group}:*",
     }
+
+
+def connect_characters(*, region: str, account: str, db_users: Sequence[str]) -> int:
+    """How long `connect` is for an instance whose resource id is not known yet, as IAM counts."""
+    placeholder = "x" * DB_RESOURCE_ID_CHARACTERS
+    text = connect(region=region, account=account, resource_id=placeholder, db_users=db_users)
+    return len(json.dumps(text, separators=(",", ":")))
 
 
 def document(*statements: Statement) -> Document:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pulumi
-
 from components import naming
 from components.airflow.configuration import KEYS_OF
 from components.airflow.deployment import (
@@ -31,9 +29,7 @@ from components.airflow.names import (
 from components.airflow.task_logs import TaskLogs, TaskLogsArgs
 from stacks.airflow_checks import git_port
 from stacks.budget import MIGRATION_CONNECTIONS, airflow_connections
-from stacks.errors import SettingsError
 from stacks.kubernetes_access import kubernetes_provider
-from stacks.sentences import key, shown
 
 if TYPE_CHECKING:
     import pulumi_kubernetes as kubernetes
@@ -42,7 +38,7 @@ if TYPE_CHECKING:
     from components.postgres_instance import PostgresInstance
     from components.provisioner import Provisioner
     from components.workflow import Workflow
-    from stacks.settings import Airflow, AirflowComponent, Settings
+    from stacks.settings import Airflow, AirflowComponent
     from stacks.site import Site
 
 HOME = "airflow_home"
@@ -65,11 +61,7 @@ class AirflowFoundation:
 def declare_airflow_foundation(
     site: Site, metadata: PostgresInstance, provisioner: Provisioner
 ) -> AirflowFoundation:
-    """Declare what is there once for all environments.
-
-    Raises:
-        SettingsError: the CA bundle is needed and is not there.
-    """
+    """Declare what is there once for all environments."""
     settings = site.settings
     task_logs = TaskLogs(
         "task-logs",
@@ -101,7 +93,7 @@ def declare_airflow_foundation(
         task_logs=task_logs,
         keys=keys,
         kubernetes=kubernetes_provider(site),
-        ca_certificates=_ca_certificates(settings),
+        ca_certificates=site.ca_certificates,
         home={file.name: file.read_text("utf-8") for file in sorted(Path(HOME).glob("*.py"))},
     )
 
@@ -222,17 +214,3 @@ def _network(site: Site, metadata: PostgresInstance, application: DatabaseServer
         kubernetes_api_cidrs=networks.kubernetes_api,
         web_cidrs=networks.web,
     )
-
-
-def _ca_certificates(settings: Settings) -> str:
-    """The text of the CA bundle; in a preview without one, words in its place."""
-    try:
-        return Path(settings.ca_bundle).read_text("utf-8")
-    except FileNotFoundError:
-        if pulumi.runtime.is_dry_run():
-            return f"(the text of {settings.ca_bundle}, which is not there yet)\n"
-        raise SettingsError(
-            f"{key('caBundle')} is {shown(settings.ca_bundle)}, which does not exist; it must be "
-            "the CA certificates of RDS, which all pods verify the databases with; fetch it with "
-            "`make certificates`."
-        ) from None

@@ -17,6 +17,7 @@ OLDEST_AIRFLOW = (3, 3)
 """The first that lets its metadata engines be made with IAM tokens."""
 PROXY_PORT = 5432
 """RDS Proxy's, as in `components.connection_proxy`, which settings can do without loading."""
+LAST_PORT = 65535
 DEVELOPMENT_AUTH_MANAGER = "SimpleAuthManager"
 """Its users are in its configuration, and their passwords are made up at its first start."""
 
@@ -44,7 +45,8 @@ def tag_and_digest(image: str) -> tuple[str, str]:
 def git_port(repository: str) -> int:
     """The TCP port of an http or https URL."""
     url = urlsplit(repository)
-    return url.port or (443 if url.scheme == "https" else 80)
+    port = url.netloc.partition(":")[2]
+    return int(port) if port else {"https": 443, "http": 80}[url.scheme]
 
 
 def _image(settings: Settings) -> Iterator[str]:
@@ -126,7 +128,13 @@ def _networks(settings: Settings) -> Iterator[str]:
 
 def _ports(settings: Settings) -> Iterator[str]:
     """Network policies tell what pods may reach by its port: the metadata's has to be its own."""
-    others = {git_port(settings.airflow.dags.repository): key("airflow", "dags", "repository")}
+    repository = settings.airflow.dags.repository
+    if git_port(repository) > LAST_PORT:
+        yield (
+            f"{key('airflow', 'dags', 'repository')} is {shown(repository)}; its port must be from "
+            f"1 to {LAST_PORT}; correct it."
+        )
+    others = {git_port(repository): key("airflow", "dags", "repository")}
     if settings.connection_proxy:
         others[PROXY_PORT] = f"RDS Proxy, as {key('connectionProxy')} is true"
     other = others.get(settings.metadata.port)

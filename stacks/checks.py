@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 RESERVED_PREFIXES = {"pg_": "PostgreSQL", "rds": "RDS", "airflow_": "Airflow's own logins"}
 """How role and schema names may not start, and who keeps that start."""
+_SHOWN = 10
+"""How many workflows a sentence names; the others are counted."""
 
 
 def problems(settings: Settings, today: date) -> Iterator[str]:
@@ -154,17 +156,24 @@ def _reads(settings: Settings) -> Iterator[str]:
         for position, read in enumerate(each.reads):
             where = entry(group, index, each.name, "reads", position)
             if read not in names:
-                guess = nearest(read, names)
-                meant = f"did you mean {guess}?" if guess else f"there are: {', '.join(names)};"
                 yield (
                     f"{where} is {shown(read)}; it must be the name of a workflow of this stack; "
-                    f"{meant} Correct it, or declare that workflow."
+                    f"{_meant(read, names)} it, or declare that workflow."
                 )
             elif group == "workflows" and read == each.name:
                 yield (
                     f"{where} is {shown(read)}, the workflow itself; it reads its own schema "
                     "anyway, and only other workflows are allowed here; remove it."
                 )
+
+
+def _meant(read: str, names: Sequence[str]) -> str:
+    """What may have been meant, and the first word of what to do."""
+    guess = nearest(read, names)
+    if guess:
+        return f"did you mean {guess}? Correct"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"there are: {', '.join(names[:_SHOWN]) or 'none'}{more}; correct"
 
 
 def _versions(settings: Settings) -> Iterator[str]:

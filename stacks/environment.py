@@ -5,11 +5,12 @@ Its Airflow and the instances themselves are not declared here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pulumi import ComponentResource, ResourceOptions
+import pulumi_postgresql as postgresql
+from pulumi import ComponentResource, Resource, ResourceOptions
 
 from components import iam_documents, naming
 from components.database_login import DatabaseLogin, DatabaseLoginArgs
@@ -18,7 +19,6 @@ from components.rendering import rendered
 from components.workflow import Workflow, WorkflowArgs
 
 if TYPE_CHECKING:
-    import pulumi_postgresql as postgresql
     from pulumi import Input
 
     from components.airflow.task_logs import TaskLogs
@@ -29,6 +29,15 @@ if TYPE_CHECKING:
 STATEMENT_SECONDS: Mapping[str, int] = {"person": 3600, "agent": 300}
 """The longest statement of someone who asks by hand, and of an agent, which may ask by the
 thousand. Workflows have no such limit: Airflow stops their tasks."""
+
+_LOCKING = (
+    postgresql.DefaultPrivileges,
+    postgresql.Grant,
+    postgresql.GrantRole,
+    postgresql.Role,
+    postgresql.Schema,
+)
+"""What changes roles, or locks them meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +104,23 @@ def declare_environment(site: Site, environment: str, data: ApplicationData) -> 
 
 
 def _after(opts: ResourceOptions, made: Mapping[str, ComponentResource]) -> ResourceOptions:
-    """`opts` for a component that comes after the last one of `made`."""
-    return ResourceOptions.merge(opts, ResourceOptions(depends_on=list(made.values())[-1:]))
+    """`opts` for a component that comes after what the last one of `made` has in PostgreSQL.
+
+    It does not wait for the component itself: for each resource the SDK follows such a line back to
+    its beginning, looking for a circle, and with some hundred components in a line it would end in
+    a RecursionError. Nor for what that one has on AWS: should it fail, the others go on.
+    """
+    last = list(made.values())[-1:]
+    return ResourceOptions.merge(opts, ResourceOptions(depends_on=[*_in_postgresql(*last)]))
+
+
+def _in_postgresql(*components: ComponentResource) -> Iterator[Resource]:
+    for component in components:
+        for child in component._childResources:  # noqa: SLF001  # where the SDK itself looks for them
+            if isinstance(child, ComponentResource):
+                yield from _in_postgresql(child)
+            elif isinstance(child, _LOCKING):
+                yield child
 
 
 def _schema(

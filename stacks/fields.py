@@ -137,7 +137,7 @@ ClassPath = Annotated[
 RepositoryUrl = Annotated[
     str,
     Field(
-        pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)+$",
+        pattern=r"^https?://[A-Za-z0-9.-]+(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~-]+)+$",
         json_schema_extra={
             "patternErrorMessage": "the http(s) URL of a git repository, without a user, such as "
             "https://github.com/example/dags.git"

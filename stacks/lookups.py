@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi_aws as aws
-from pulumi import InvokeOptions, Output
+from pulumi import InvokeOptions, Output, RunError
+
+from stacks.sentences import key, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +34,13 @@ class Cluster:
 
 
 def existing_cluster(name: str, provider: aws.Provider) -> Cluster:
-    """Look up the EKS cluster `name`, and the IAM OIDC provider of its issuer."""
+    """Look up the EKS cluster `name`, and the IAM OIDC provider of its issuer.
+
+    A cluster without an issuer fails the run, in a sentence.
+    """
     options = InvokeOptions(provider=provider)
     cluster = aws.eks.get_cluster_output(name=name, opts=options)
-    issuer = cluster.identities[0].oidcs[0].issuer
+    issuer = cluster.identities.apply(lambda found: _issuer(name, found))
     oidc_provider = aws.iam.get_open_id_connect_provider_output(url=issuer, opts=options)
     return Cluster(
         vpc_id=cluster.vpc_config.vpc_id,
@@ -46,7 +52,36 @@ def existing_cluster(name: str, provider: aws.Provider) -> Cluster:
     )
 
 
+def _issuer(cluster: str, identities: Sequence[aws.eks.outputs.GetClusterIdentityResult]) -> str:
+    for identity in identities:
+        for oidc in identity.oidcs:
+            if oidc.issuer:
+                return oidc.issuer
+    # What fails after the program's last line never comes back to it: Pulumi shows it as it is.
+    raise RunError(
+        f"{key('cluster')} is {shown(cluster)}, which has no OIDC issuer; it must be an EKS "
+        "cluster that has one, as pods prove by its tokens who they are; name another cluster."
+    )
+
+
 def subnet_ranges(subnet_ids: Sequence[str], provider: aws.Provider) -> list[Output[str]]:
-    """Look up the IPv4 ranges of existing subnets."""
+    """Look up the IPv4 ranges of existing subnets.
+
+    Subnets that are all in one zone fail the run, in a sentence.
+    """
     options = InvokeOptions(provider=provider)
-    return [aws.ec2.get_subnet_output(id=each, opts=options).cidr_block for each in subnet_ids]
+    subnets = [aws.ec2.get_subnet_output(id=each, opts=options) for each in subnet_ids]
+    zones = Output.all(*(each.availability_zone for each in subnets))
+
+    def several(range_and_zones: Sequence[Any]) -> str:
+        cidr, found = range_and_zones
+        # Not every engine answers with the zone; then it is left to RDS to refuse.
+        if all(found) and len(set(found)) == 1:
+            raise RunError(
+                f"{key('databaseSubnets')} is {shown(subnet_ids)}, which are all in the zone "
+                f"{found[0]}; RDS needs subnets in at least two zones, for the standby of an "
+                "instance; add one in another zone."
+            )
+        return str(cidr)
+
+    return [Output.all(each.cidr_block, zones).apply(several) for each in subnets]

@@ -46,7 +46,7 @@ def declare(settings: Settings, stack: str) -> Mapping[str, Any]:
         budget: by instance who may hold how many connections.
 
     Raises:
-        SettingsError: more connections are promised than an instance has.
+        SettingsError: before anything is declared, as `stacks.site.survey` says.
     """
     site = survey(settings, stack)
     environments = settings.environments
@@ -162,11 +162,7 @@ def _proxy(site: Site, instance: PostgresInstance) -> ConnectionProxy:
             vpc_id=site.cluster.vpc_id,
             subnet_ids=settings.database_subnets,
             clients=site.clients,
-            db_users=tuple(
-                naming.login_name(environment, workflow.name)
-                for environment in settings.environments
-                for workflow in settings.workflows
-            ),
+            db_users=settings.workflow_logins,
             log_retention_days=settings.log_retention_days,
             alarm_topic_arn=settings.alarm_topic,
         ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,25 +21,43 @@ NAMESPACE = "airflow-postgres"
 NOUNS = {"workflows": "workflow", "people": "person", "agents": "agent"}
 """Lists whose entries have a name, and what an entry is called."""
 _LONGEST_VALUE = 80
+_WORD = re.compile(r"[A-Za-z0-9_:-]{1,80}")
+_CREDENTIAL = re.compile(r"(?<=://)[^/\s]*@|(?<=[?&])[^=&\s]*=[^&\s\"]*")
+"""What a URL may hold that nobody else should read: a user with a password, and a query."""
 
 
 def key(*path: str | int) -> str:
     """The key at `path` as the YAML spells it, such as `airflow-postgres:workflows[2].name`."""
     first, *rest = path
-    return f"{NAMESPACE}:{first}" + "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest
+    return f"{NAMESPACE}:{word(str(first))}" + "".join(
+        f"[{part}]" if isinstance(part, int) else f".{word(part)}" for part in rest
     )
+
+
+def word(given: str) -> str:
+    """A key or a part of one; in quotes if it is like no key there is."""
+    return given if _WORD.fullmatch(given) else shown(given)
 
 
 def entry(group: str, index: int, name: str, *path: str | int) -> str:
     """Like `key`, for one entry of a list, with the entry's name."""
-    return f'{key(group, index, *path)} ({NOUNS[group]} "{name}")'
+    return f"{key(group, index, *path)} ({NOUNS[group]} {shown(name)})"
 
 
 def shown(value: object) -> str:
-    """`value` as JSON, cut to a length that a sentence bears."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
+    """`value` as JSON, on one line, of a length that a sentence bears."""
+    return legible(json.dumps(value, default=str, ensure_ascii=False))
+
+
+def legible(text: str, longest: int = _LONGEST_VALUE) -> str:
+    """`text` on one line of at most `longest` characters, with escapes and no credential."""
+    text = _CREDENTIAL.sub("***", text)
+    # Cut before as well: a value may be as long as a file.
+    text = "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
+        for each in text[: longest + 1]
+    )
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from components import naming
 from stacks import checks, sentences
 from stacks.airflow_settings import Airflow, Dags, Kubernetes, Networks
 from stacks.configuration import parsed, running_configuration
@@ -125,6 +126,15 @@ class Settings(Model):
         default=LongestAccess(),
         description="How many days ahead people's and agents' access may expire.",
     )
+
+    @property
+    def workflow_logins(self) -> tuple[str, ...]:
+        """The PostgreSQL logins of all workflows in all environments."""
+        return tuple(
+            naming.login_name(environment, workflow.name)
+            for environment in self.environments
+            for workflow in self.workflows
+        )
 
     @classmethod
     def load(cls, config: Mapping[str, object], today: date) -> Settings:

@@ -9,18 +9,17 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pulumi
 import pytest
 
 from local.deploy.record import Recording, record
-from local.deploy.registration import Call, Registration
 from stacks import platform
 from stacks.settings import load_stack_file
+from tests import offline
 
 ROOT = Path(__file__).resolve().parent.parent
-ISSUER = "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE"
 
 
 class Record(Protocol):
@@ -36,44 +35,6 @@ class Record(Protocol):
         """Run `program` as the stack named."""
 
 
-def _answers(call: Call) -> Mapping[str, Any]:
-    """The data sources there are; any other is a mistake."""
-    known = {
-        "aws:eks/getCluster:getCluster": {
-            "name": call.args.get("name"),
-            "endpoint": "https://EXAMPLE.gr7.eu-west-1.eks.amazonaws.com",
-            "certificateAuthorities": [{"data": "Q0E="}],
-            "vpcConfig": {"vpcId": "vpc-1", "clusterSecurityGroupId": "sg-cluster"},
-            "identities": [{"oidcs": [{"issuer": ISSUER}]}],
-        },
-        "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": {
-            "arn": f"arn:aws:iam::123456789012:oidc-provider/{ISSUER.removeprefix('https://')}",
-            "url": call.args.get("url"),
-        },
-        "aws:ec2/getSubnet:getSubnet": {"id": call.args.get("id"), "cidrBlock": "10.0.0.0/24"},
-    }
-    return known[call.token]
-
-
-def _outputs(one: Registration) -> Mapping[str, Any]:
-    """What a provider adds to the inputs: an id, and what our components read of it."""
-    outputs: dict[str, Any] = {"id": f"{one.name}-id", "arn": f"arn:{one.type}:{one.name}"}
-    if one.type == "aws:rds/instance:Instance":
-        outputs |= {
-            "address": f"{one.plain['identifier']}.rds.amazonaws.com",
-            "resourceId": f"db-{one.name.upper():A<26}",
-            "masterUserSecrets": [{"secretArn": f"arn:aws:secretsmanager:{one.name}"}],
-        }
-    if one.type == "aws:rds/proxy:Proxy":
-        outputs |= {
-            "arn": "arn:aws:rds:eu-west-1:123456789012:db-proxy:prx-0123456789abcdef0",
-            "endpoint": f"{one.name}.proxy.amazonaws.com",
-        }
-    if one.type == "aws:lambda/function:Function":
-        outputs["codeSha256"] = "sha256-of-the-package"
-    return outputs
-
-
 @pytest.fixture(scope="session")
 def recorded() -> Record:
     """Run a program and return what it registered."""
@@ -85,7 +46,12 @@ def recorded() -> Record:
         config: Mapping[str, str] | None = None,
     ) -> Recording:
         return record(
-            program, stack=stack, config=config, root=ROOT, answers=_answers, outputs=_outputs
+            program,
+            stack=stack,
+            config=config,
+            root=ROOT,
+            answers=offline.answers,
+            outputs=offline.outputs,
         )
 
     return run
@@ -98,7 +64,7 @@ def _stack(name: str) -> Recording:
         for key, value in platform.declare(settings, stack=name).items():
             pulumi.export(key, value)
 
-    return record(program, stack=name, root=ROOT, answers=_answers, outputs=_outputs)
+    return record(program, stack=name, root=ROOT, answers=offline.answers, outputs=offline.outputs)
 
 
 @pytest.fixture(scope="session")

@@ -106,6 +106,7 @@ def _subnet(args: Properties, target: Target) -> Properties:
     (found,) = target.aws("ec2").describe_subnets(SubnetIds=[args["id"]])["Subnets"]
     return {
         "arn": found.get("SubnetArn"),
+        "availabilityZone": found["AvailabilityZone"],
         "cidrBlock": found["CidrBlock"],
         "id": found["SubnetId"],
         "vpcId": found["VpcId"],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stacks.settings import Settings, SettingsError
+from tests.unit.bad_settings import Desk
 
 
 @pytest.fixture(scope="session")
@@ -172,3 +174,11 @@ def problem(
         return sentence
 
     return only
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Desk:
+    """An empty folder in which the command line is used."""
+    return Desk(tmp_path, monkeypatch, capsys)

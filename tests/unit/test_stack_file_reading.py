@@ -162,7 +162,7 @@ def test_a_list_that_contains_itself_is_one_sentence(tmp_path: Path) -> None:
 def test_what_is_not_text_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.test.yaml").write_bytes(b"\xff\xfe")
 
-    with pytest.raises(SettingsError, match=r"cannot be read: .*; it must be UTF-8 text\.\Z"):
+    with pytest.raises(SettingsError, match=r"cannot be read: .* UTF-8 text; save it as one\.\Z"):
         stack_configuration(tmp_path, "test")
 
 
