@@ -52,7 +52,8 @@ def _urn(registration: Registration, alias: Mapping[str, Any]) -> str:
     spec = alias.get("spec", {})
     head, project, _, _ = registration.urn.split("::", 3)
     stack = head.removeprefix("urn:pulumi:")
-    parent = "" if spec.get("noParent") else spec.get("parentUrn", registration.parent)
+    # An alias that says nothing of a parent comes with an empty one.
+    parent = "" if spec.get("noParent") else spec.get("parentUrn") or registration.parent
     return _build(
         spec.get("stack", stack),
         spec.get("project", project),

@@ -6,7 +6,7 @@ It reads the state and changes nothing, so that a preview says what a run would 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from local.deploy import wire
@@ -113,7 +113,10 @@ class Planner:
             return Change(kind=Kind.CREATE)
         if old.creating:
             return Change(kind=Kind.CREATE, because="an earlier run was cut off while creating it")
-        return compare(old, new, driver.replacing(old.inputs))
+        # A provider that was renamed, and says so, is the same one.
+        urn, separator, identifier = old.provider.rpartition("::")
+        kept = replace(old, provider=f"{self._aliases.now(urn)}{separator}{identifier}")
+        return compare(kept, new, driver.replacing(old.inputs))
 
     def _previous(self, registration: Registration) -> Resource | None:
         urn = self._aliases.previous(registration, self._state.resources)

@@ -10,17 +10,17 @@ the program marked as secret keep their mark here.
 from __future__ import annotations
 
 import dataclasses
-import fcntl
+import errno
 import json
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.deploy.errors import DeployError
+from local.lock import HeldError, held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 OWNER_ONLY = 0o600
+_WAY_ON = "restore it, or begin anew after `make down`"
 
 
 class StateError(DeployError):
@@ -148,18 +149,31 @@ class State:
         }
         with self._lock:
             new = self.path.with_name(self.path.name + ".new")
-            with os.fdopen(_open(new, os.O_TRUNC), "w", encoding="utf-8") as file:
-                json.dump(document, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self.path)
+            try:
+                with os.fdopen(_open(new, os.O_TRUNC), "w", encoding="utf-8") as file:
+                    json.dump(document, file, indent=1)
+                    file.flush()
+                    os.fsync(file.fileno())
+                new.replace(self.path)
+            except OSError as error:
+                new.unlink(missing_ok=True)
+                raise _not_written(self.path, error) from error
             self.journal.unlink(missing_ok=True)
 
     def _write_line(self, line: Mapping[str, Any]) -> None:
         # One write per line: a killed process tears the last line at most, never mixes two.
+        content = json.dumps(line).encode() + b"\n"
         descriptor = _open(self.journal, os.O_APPEND)
         try:
-            os.write(descriptor, json.dumps(line).encode() + b"\n")
+            before = os.fstat(descriptor).st_size
+            try:
+                written = os.write(descriptor, content)
+            except OSError as error:
+                raise _not_written(self.journal, error) from error
+            if written < len(content):
+                # Half a line must not be continued by the next one.
+                os.ftruncate(descriptor, before)
+                raise _not_written(self.journal, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         finally:
             os.close(descriptor)
 
@@ -172,20 +186,35 @@ def load(path: Path, project: str, stack: str) -> State:
     """
     state = State(path=path, project=project, stack=stack)
     if path.exists():
-        document = _document(path)
-        owner = (document.get("project"), document.get("stack"))
-        if document.get("format") != FORMAT or owner != (project, stack):
-            raise StateError(
-                f"{path} is the state of {owner[0]}/{owner[1]} in format {document.get('format')}, "
-                f"not of {project}/{stack} in format {FORMAT}: name another file"
-            )
-        resources = (Resource.from_json(fields) for fields in document["resources"])
-        state.resources = {resource.urn: resource for resource in resources}
-        state.lookups = document["lookups"]
-        state.exports = document["exports"]
+        with _undamaged(path):
+            _read(state)
     if state.journal.exists():
-        _replay(state)
+        with _undamaged(state.journal):
+            _replay(state)
     return state
+
+
+def _read(state: State) -> None:
+    document = json.loads(state.path.read_text(encoding="utf-8"))
+    found = (document["project"], document["stack"], document["format"])
+    if found != (state.project, state.stack, FORMAT):
+        raise StateError(
+            "{} is the state of {}/{} in format {}, ".format(state.path, *found)
+            + f"not of {state.project}/{state.stack} in format {FORMAT}: {_WAY_ON}"
+        )
+    resources = (Resource.from_json(fields) for fields in document["resources"])
+    state.resources = {resource.urn: resource for resource in resources}
+    state.lookups = document["lookups"]
+    state.exports = document["exports"]
+
+
+@contextmanager
+def _undamaged(path: Path) -> Iterator[None]:
+    """Say of a file that has not what it should have that it is damaged."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StateError(f"{path} is damaged ({error}): {_WAY_ON}") from error
 
 
 @contextmanager
@@ -195,8 +224,11 @@ def opened(path: Path, project: str, stack: str, verb: str) -> Iterator[State]:
     Raises:
         StateError: another run holds it, or it cannot be read.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _exclusive(path.with_name(path.name + ".lock"), verb):
+    with ExitStack() as locks:
+        try:
+            locks.enter_context(held(path.with_name(path.name + ".lock"), verb))
+        except HeldError as error:
+            raise StateError(f"{error} is using {path}: wait for it to end, or stop it") from error
         state = load(path, project, stack)
         if state.journal.exists():
             # A torn last line must not be continued by the next one.
@@ -207,43 +239,17 @@ def opened(path: Path, project: str, stack: str, verb: str) -> Iterator[State]:
             state.compact()
 
 
-@contextmanager
-def _exclusive(path: Path, verb: str) -> Iterator[None]:
-    descriptor = _open(path, 0)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(descriptor, 200, 0).decode() or "another run"
-            raise StateError(
-                f"{holder} is using {path.with_suffix('')}: wait for it to end, or stop it"
-            ) from error
-        os.ftruncate(descriptor, 0)
-        since = datetime.now().astimezone().isoformat(timespec="seconds")
-        holder = f"`{verb}` of process {os.getpid()}, since {since},"
-        os.pwrite(descriptor, holder.encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise StateError(
-            f"{path} is damaged ({error}): restore it, or remove it after removing what it made"
-        ) from error
-    return document if isinstance(document, dict) else {}
+def _not_written(path: Path, error: OSError) -> StateError:
+    return StateError(
+        f"{path} cannot be written ({error.strerror}): make room or mend it, then run the same "
+        "command again; what it says is still true"
+    )
 
 
 def _replay(state: State) -> None:
     # What follows the last line's end is nothing, or the torn line of a killed run.
     for line in state.journal.read_bytes().split(b"\n")[:-1]:
-        try:
-            change = json.loads(line)
-        except ValueError as error:
-            raise StateError(f"{state.journal} is damaged ({error}): restore it") from error
+        change = json.loads(line)
         if change["resource"] is None:
             state.resources.pop(change["urn"], None)
         else:

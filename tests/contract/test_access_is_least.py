@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -46,6 +47,17 @@ def test_rights_are_on_things_by_name(recording: Recording) -> None:
                 continue
             # A log stream has no name yet; everything before it has.
             assert "*" not in resource.removesuffix(":*"), name
+
+
+def test_documents_are_as_short_as_iam_wants_them(recording: Recording) -> None:
+    inline: Counter[str] = Counter()
+    for policy in recording.of_type("aws:iam/rolePolicy:RolePolicy"):
+        # PutRolePolicy: all of a role's together, white space not counted.
+        inline[policy.plain["role"]] += len("".join(policy.plain["policy"].split()))
+    assert max(inline.values()) <= 10_240
+    for role in recording.of_type("aws:iam/role:Role"):
+        # The quota "Role trust policy length", where nobody has asked for more.
+        assert len(role.plain["assumeRolePolicy"]) <= 2_048, role.name
 
 
 def test_logging_in_is_as_users_by_name(recording: Recording) -> None:

@@ -35,6 +35,23 @@ ARROWS: dict[str, set[str]] = {
         "stacks",
     },
 }
+# Folder of tests to the folders whose helpers it may use, beside its own and what is above all.
+# Whoever uses those of `environment` needs a running one, so it is not for tests of parts.
+TEST_ARROWS: dict[str, set[str]] = {
+    "airflow": {"local"},
+    "components": set(),
+    "contract": set(),
+    "engine": {"environment"},
+    "environment": set(),
+    "faults": {"environment"},
+    "lambdas": set(),
+    "local": set(),
+    "manifests": set(),
+    "policies": set(),
+    "privileges": {"environment"},
+    "unit": set(),
+    "upgrade": set(),
+}
 LONGEST_FILE = 300
 LONGEST_PROGRAM = 40
 
@@ -72,7 +89,9 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            yield node.module or ""
+            module = node.module or ""
+            yield from (f"tests.{each.name}" for each in node.names if module == "tests")
+            yield module
 
 
 PYTHON_FILES = list(sources())
@@ -91,6 +110,19 @@ def test_arrows_point_one_way(folder: str) -> None:
         if folder_of(path) == folder:
             found = {module.partition(".")[0] for module in imports(path)} & ARROWS.keys()
             assert found <= allowed, f"{path.relative_to(ROOT)} imports {found - allowed}"
+
+
+def test_tests_share_helpers_one_way() -> None:
+    tests = ROOT / "tests"
+    above = {path.stem for path in tests.glob("*.py")}
+    for path in PYTHON_FILES:
+        if folder_of(path) != "tests" or path.parent == tests:
+            continue
+        folder = path.relative_to(tests).parts[0]
+        assert folder in TEST_ARROWS, f"list tests/{folder} in TEST_ARROWS"
+        found = {module.split(".")[1] for module in imports(path) if module.startswith("tests.")}
+        beyond = found - TEST_ARROWS[folder] - above - {folder}
+        assert not beyond, f"{path.relative_to(ROOT)} imports {beyond}"
 
 
 def test_the_program_imports_stacks_only() -> None:

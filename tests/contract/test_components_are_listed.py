@@ -97,12 +97,13 @@ def test_constructors_are_alike(name: str) -> None:
     assert all(field.kw_only for field in dataclasses.fields(args))
 
 
+@pytest.mark.parametrize("stack", ["local", "dev", "prod"])
 @pytest.mark.parametrize("name", sorted(COMPONENTS))
 def test_outputs_are_documented_and_registered(
-    name: str, recorded_stack: Callable[[str], Recording]
+    name: str, stack: str, recorded_stack: Callable[[str], Recording]
 ) -> None:
     documented = documented_attributes(CLASSES[name])
     assert documented == set(inspect.get_annotations(CLASSES[name]))
-    for one in recorded_stack("prod").of_type(PREFIX + name):
+    for one in recorded_stack(stack).of_type(PREFIX + name):
         assert one.registered_outputs is not None
         assert set(one.registered_outputs) == documented

@@ -1,7 +1,8 @@
-"""What holds for every resource of every stack: parents, providers, names, secrets."""
+"""What holds for every resource of every stack: parents, providers, tags, secrets."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from local.deploy.record import Recording
-    from local.deploy.registration import Registration
 
 STACKS = ("local", "dev", "prod")
 
@@ -27,54 +27,6 @@ AT_THE_TOP = {
     ("aws:kms/alias:Alias", "connections-key"),
 }
 
-# Type to the inputs that make up its physical name, and what AWS or PostgreSQL accepts there.
-# A name that is unique within something else only starts with that.
-IDENTIFIER = r"[a-z][a-z0-9_]{0,62}"
-PHYSICAL_NAMES = {
-    "aws:cloudwatch/logGroup:LogGroup": (("name",), r"[a-zA-Z0-9_/.-]{1,512}"),
-    "aws:cloudwatch/logMetricFilter:LogMetricFilter": (
-        ("logGroupName", "name"),
-        r"[^:*]{1,512} [^:*]{1,512}",
-    ),
-    "aws:cloudwatch/metricAlarm:MetricAlarm": (("name",), r".{1,255}"),
-    "aws:ec2/securityGroup:SecurityGroup": (("name",), r"(?!sg-)[a-zA-Z0-9 ._:/()#,@+=&;-]{1,255}"),
-    "aws:iam/role:Role": (("name",), r"[\w+=,.@-]{1,64}"),
-    "aws:iam/rolePolicy:RolePolicy": (("role", "name"), r"[\w+=,.@-]{1,64} [\w+=,.@-]{1,128}"),
-    "aws:kms/alias:Alias": (("name",), r"alias/(?!aws/)[a-zA-Z0-9/_-]{1,250}"),
-    "aws:lambda/function:Function": (("name",), r"[a-zA-Z0-9_-]{1,64}"),
-    "aws:rds/eventSubscription:EventSubscription": (("name",), r"[a-z][a-z0-9-]{0,254}"),
-    "aws:rds/instance:Instance": (("identifier",), r"(?!.*--)[a-z][a-z0-9-]{0,61}[a-z0-9]"),
-    "aws:rds/parameterGroup:ParameterGroup": (("name",), r"(?!.*--)[a-z][a-z0-9-]{0,253}[a-z0-9]"),
-    "aws:rds/proxy:Proxy": (("name",), r"[a-zA-Z](-?[a-zA-Z0-9]+){0,62}"),
-    "aws:rds/subnetGroup:SubnetGroup": (("name",), r"(?!default$)[a-z0-9 ._-]{1,255}"),
-    "aws:s3/bucket:Bucket": (("bucket",), r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"),
-    "aws:secretsmanager/secret:Secret": (("name",), r"[\w/+=.@-]{1,512}"),
-    "postgresql:index/database:Database": (("provider", "name"), rf"\S+ {IDENTIFIER}"),
-    "postgresql:index/role:Role": (("provider", "name"), rf"\S+ {IDENTIFIER}"),
-    "postgresql:index/schema:Schema": (("provider", "database", "name"), rf"\S+ \S+ {IDENTIFIER}"),
-}
-NAMELESS = {
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
-    "aws:kms/key:Key",
-    "aws:lambda/invocation:Invocation",
-    "aws:rds/proxyDefaultTargetGroup:ProxyDefaultTargetGroup",
-    "aws:rds/proxyTarget:ProxyTarget",
-    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
-    "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
-    "aws:s3/bucketPolicy:BucketPolicy",
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
-    "aws:s3/bucketVersioning:BucketVersioning",
-    "aws:secretsmanager/secretVersion:SecretVersion",
-    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-    "postgresql:index/defaultPrivileges:DefaultPrivileges",
-    "postgresql:index/grant:Grant",
-    "postgresql:index/grantRole:GrantRole",
-    "pulumi:providers:aws",
-    "pulumi:providers:kubernetes",
-    "pulumi:providers:postgresql",
-}
 NO_SECRETS = (
     "manageMasterUserPassword",
     "automountServiceAccountToken",
@@ -84,8 +36,6 @@ NO_SECRETS = (
 )
 """Inputs whose names sound like a secret and that are none. What connections consist of, which are
 the only `secretString`s, is tested with `Workflow`."""
-KUBERNETES_OBJECT = r"[a-z0-9-]*/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-"""Namespace, which a Namespace itself is not in, and name."""
 
 
 @pytest.fixture(params=STACKS)
@@ -93,11 +43,6 @@ def recording(
     request: pytest.FixtureRequest, recorded_stack: Callable[[str], Recording]
 ) -> Recording:
     return recorded_stack(request.param)
-
-
-def is_object(one: Registration) -> bool:
-    """Whether it is an object of Kubernetes."""
-    return one.type.startswith("kubernetes:")
 
 
 def test_everything_is_part_of_a_component(recording: Recording) -> None:
@@ -150,31 +95,15 @@ def test_only_three_kinds_of_things_are_looked_up(recording: Recording) -> None:
     }
 
 
-def test_each_type_is_listed(recording: Recording) -> None:
-    types = {one.type for one in recording if one.custom and not is_object(one)}
-    assert types <= PHYSICAL_NAMES.keys() | NAMELESS
-
-
-def test_physical_names_are_given_and_fit_and_are_unique(recording: Recording) -> None:
-    taken: dict[tuple[str, str], str] = {}
+def test_everything_in_aws_says_whose_it_is(recording: Recording) -> None:
+    (account,) = recording.of_type("pulumi:providers:aws")
+    stack = account.urn.split(":")[2]
+    promised = {"project": "airflow-postgres", "stack": stack}
+    # The provider puts them on whatever can be tagged, so nothing can be forgotten.
+    assert json.loads(account.plain["defaultTags"]) == {"tags": promised}
     for one in recording:
-        if is_object(one):
-            metadata, form = one.plain["metadata"], KUBERNETES_OBJECT
-            name = f"{metadata.get('namespace', '')}/{metadata['name']}"
-        elif one.type in PHYSICAL_NAMES:
-            keys, form = PHYSICAL_NAMES[one.type]
-            inputs = {**one.plain, "provider": _server(recording, one.provider_urn)}
-            name = " ".join(inputs[key] for key in keys)
-        else:
-            continue
-        assert re.fullmatch(form, name), f"{one.type} {name}"
-        assert (one.type, name) not in taken, f"{one.name} and {taken[one.type, name]}: {name}"
-        taken[one.type, name] = one.name
-
-
-def _server(recording: Recording, urn: str) -> str:
-    """The host that a provider logs in to, if it does."""
-    return str(recording.by_urn(urn).plain.get("host"))
+        own = one.plain.get("tags") or {} if one.type.startswith("aws:") else {}
+        assert not own.keys() & promised.keys(), one.name
 
 
 def test_log_groups_are_encrypted_and_kept_for_a_time(recording: Recording) -> None:

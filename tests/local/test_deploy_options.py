@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from local.deploy import wire
 from local.deploy.changes import Kind
 from local.deploy.errors import DeployError
-from local.deploy.testing import SmallProject, aws_api
+from local.deploy.testing import HEAD, SmallProject, aws_api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,3 +159,39 @@ def test_an_alias_of_a_component_goes_for_its_children(project: SmallProject) ->
     assert project.up().ok
     assert project.done() == []
     assert project.up().unchanged == 2
+
+
+def test_a_child_is_renamed_with_its_name_alone(project: SmallProject) -> None:
+    text = """
+        class Team(ComponentResource):
+            def __init__(self, name):
+                super().__init__("small:index:Team", name, None, options())
+                role("{0}", ResourceOptions(parent=self, provider=provider, aliases={1}))
+                self.register_outputs({{}})
+
+        Team("team")
+    """
+    project.program(text.format("lead", None))
+    assert project.up().ok
+    project.done()
+    head = HEAD.replace("name=name,", 'name="lead",')
+    project.program(text.format("head", '[pulumi.Alias(name="lead")]'), head=head)
+    assert not project.preview().removals
+    assert project.up().ok
+    assert project.done() == []
+    assert _role("lead")
+
+
+def test_a_provider_is_renamed_and_what_it_made_stays(project: SmallProject) -> None:
+    project.program('role("one")')
+    project.up()
+    project.done()
+    renamed = 'aws.Provider("account", opts=ResourceOptions(aliases=[pulumi.Alias(name="aws")]), '
+    project.program('role("one")', head=HEAD.replace('aws.Provider("aws", ', renamed))
+    assert project.up().ok
+    assert project.done() == []
+    project.program(
+        'role("one")', head=HEAD.replace('aws.Provider("aws", ', 'aws.Provider("account", ')
+    )
+    assert project.up().ok
+    assert project.done() == []
