@@ -10,23 +10,23 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-
 from components import naming
-from components.airflow.deployment_args import KEYS
 from local.airflow import _kubernetes
 from local.airflow_api import AirflowApi
 from local.cluster import service
-from tests.environment.checkout import APPLICATION, METADATA, Checkout, master_secret
+from tests.environment.checkout import Checkout
 from tests.environment.running_airflow import ENVIRONMENT, RunningAirflow
-from tests.environment.searches import OUTPUT, TOKENS, WEB_TOKENS, Search, secret
+from tests.environment.searches import Name, Search
 from tests.environment.visits import Visits
+from tests.environment.whole_search import WholeSearch
+from tests.secret_forms import text_forms
 
 NAMESPACE = naming.namespace(ENVIRONMENT)
 TOGETHER = ("billing", "marketing")
 SPREADING = "reference.indiscretion"
-CANARY = "canary"
-TOKEN, WEB_TOKEN = "IAM token", "web token"  # names, not values
+CANARY = Name("what a DAG was told", "")
+COMMANDS = ("password", "status", "status --json", "psql --as billing")
+"""Those that show something of a running Airflow."""
 RUN_SECONDS = 180
 _ENDED = {"success", "failed"}
 
@@ -49,8 +49,10 @@ def busy_time(airflow: RunningAirflow) -> BusyTime:
     airflow.wait_for_dags(*TOGETHER, SPREADING)
     api, checkout = airflow.api(), airflow.checkout
     told = secrets.token_hex(16)
-    with checkout.account() as access:
-        search = Search({**_secrets(), CANARY: secret(told)})
+    for command in COMMANDS:
+        checkout.run(*command.split())
+    with checkout.account():
+        whole = WholeSearch(checkout, airflow, {CANARY: text_forms(told)})
         visits = Visits(checkout)
         together: list[frozenset[str]] = []
         runs = {dag: api.begin(dag) for dag in TOGETHER}
@@ -58,33 +60,12 @@ def busy_time(airflow: RunningAirflow) -> BusyTime:
         deadline = time.monotonic() + RUN_SECONDS
         while _goes_on(api, runs, together[-1:]):
             assert time.monotonic() < deadline, runs
-            search.processes(checkout.processes())
             together.append(_working(checkout))
-            search.files(airflow.pods_folder)
+            whole.moment()
         states = {dag: api.state(dag, run) for dag, run in runs.items()}
         logins = visits.all()
-        search.files(checkout.base, checkout.runtime_folder(), airflow.pods_folder)
-        search.objects()
-        with access.connect(airflow.metadata_owner(), access.instance("metadata")) as session:
-            search.tables(session)
-    for run in checkout.runs:
-        search.look(OUTPUT, " ".join(run.arguments), run.text.encode())
+        search = whole.finish()
     return BusyTime(states=states, together=together, logins=logins, search=search)
-
-
-def _secrets() -> dict[str, Any]:
-    """What nobody may find, as the administrator of the account reads it, and what tokens are."""
-    client = boto3.client("secretsmanager")
-    keys = {key: f"airflow/{ENVIRONMENT}/keys/{key}" for key in KEYS}
-    return {
-        **{one: secret(master_secret(one)["password"]) for one in (APPLICATION, METADATA)},
-        **{
-            key: secret(client.get_secret_value(SecretId=name)["SecretString"])
-            for key, name in keys.items()
-        },
-        TOKEN: TOKENS,
-        WEB_TOKEN: WEB_TOKENS,
-    }
 
 
 def _begin(airflow: RunningAirflow, told: str) -> str:

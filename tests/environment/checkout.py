@@ -28,6 +28,7 @@ from lambdas.wheels import locked_wheels
 from local.login import Access, Instance, Login
 from local.paths import Paths
 from stacks.settings import load_stack_file
+from tests.environment.searches import FILE, shown_by
 from tests.environment.traces import (
     Traces,
     cluster_sockets,
@@ -43,6 +44,8 @@ NAMESPACE = "airflow-postgres:"
 LONGEST_SECONDS = 900
 """Of any command, on a busy machine; bringing up Airflow takes a minute on an idle one."""
 WATCH_SECONDS = 0.2
+GONE = "the local environment is gone: no process, socket or file of it is left\n"
+"""All that `down` says."""
 
 Declarations = dict[str, Any]
 """The settings as the stack's file has them, without the namespace before the keys."""
@@ -69,8 +72,9 @@ class Checkout:
 
     base: Path
     runs: list[Run] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-    """Command lines and environments of the processes of all runs."""
+    seen: set[tuple[str, str, bytes]] = field(default_factory=set)
+    """Kind of place, whose, and content: command lines and environments of the processes of all
+    runs, and files that were there for a moment."""
 
     def __post_init__(self) -> None:
         self.folder = self.base / "checkout"
@@ -129,11 +133,20 @@ class Checkout:
         return {**kept, "HOME": str(self.home), "TMPDIR": str(self.scratch)}
 
     def watch(self, *more: psutil.Process) -> None:
-        """Note what the processes show of themselves now, the account's and others'."""
+        """Note what the processes show of themselves now, the account's and others'.
+
+        And what lies where files are not for long: temporary ones, and those of a function's run.
+        """
         for process in self.processes(*more):
             with contextlib.suppress(psutil.Error):
-                self.seen.add(" ".join(process.cmdline()))
-                self.seen.add("\n".join(f"{k}={v}" for k, v in process.environ().items()))
+                self.seen.update(shown_by(process))
+        functions = self.paths.account / "functions"
+        for root, name in ((self.scratch, "TMPDIR"), (functions, "functions")):
+            for path in root.glob("run-*/*" if root == functions else "**/*"):
+                with contextlib.suppress(OSError):
+                    if path.is_file():
+                        where = f"{name}/{path.relative_to(root)}"
+                        self.seen.add((FILE, where, path.read_bytes()))
 
     def processes(self, *more: psutil.Process) -> list[psutil.Process]:
         """The processes of the environment, all pods' too; `more` and their children as well."""

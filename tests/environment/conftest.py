@@ -23,7 +23,7 @@ import pytest
 
 from local.login import Access
 from tests.environment.busy_time import BusyTime, busy_time
-from tests.environment.checkout import Checkout, copied
+from tests.environment.checkout import GONE, Checkout, copied
 from tests.environment.running_airflow import RunningAirflow, started
 from tests.environment.visits import Visits
 
@@ -39,7 +39,7 @@ def environment() -> Iterator[Checkout]:
         yield checkout
         traces = checkout.traces()
         down = checkout.run("down")
-        assert (down.status, traces.left()) == (0, []), down.text
+        assert (down.status, down.text, traces.left()) == (0, GONE, [])
         assert checkout.files() == before
         assert list(checkout.scratch.iterdir()) == []
 

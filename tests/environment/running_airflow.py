@@ -24,7 +24,7 @@ from local.airflow_api import AirflowApi, TaskTry
 from local.cluster import dags
 from local.cluster.place import cluster_folder
 from local.login import Login
-from tests.environment.checkout import SOURCES, Checkout, Run, copied
+from tests.environment.checkout import GONE, SOURCES, Checkout, Run, copied
 
 ENVIRONMENT = "local"
 MORE_DAGS = Path(__file__).parent / "dags"
@@ -160,7 +160,7 @@ def airflow_of(checkout: Checkout) -> Iterator[RunningAirflow]:
         (airflow.dags_folder / file.parent.name / file.name).unlink()
     traces = checkout.traces()
     down = checkout.run("down")
-    assert (down.status, traces.left()) == (0, []), down.text
+    assert (down.status, down.text, traces.left()) == (0, GONE, [])
     assert checkout.files() == before
     assert list(checkout.scratch.iterdir()) == []
 

@@ -81,7 +81,8 @@ def answers(place: tuple[str, int]) -> bool:
 
 def _recorded(paths: Paths) -> Iterator[psutil.Process]:
     """The account, the cluster and the pods' containers, which all note who they are."""
-    with contextlib.suppress(OSError, psutil.Error):
+    # A note may be half written when its writer is killed.
+    with contextlib.suppress(OSError, ValueError, psutil.Error):
         noted = (paths.account / "pid").read_text(encoding="utf-8")
         yield psutil.Process(json.loads(noted)["pid"])
     shims = (one for folder in pods_folders(paths) for one in folder.glob("*/containers/*/shim"))
