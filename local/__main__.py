@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import io
 import os
+import signal
 import sys
 from pathlib import Path
 
 from local.paths import Paths
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,13 +72,14 @@ def main() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Progress is for now, also where it is piped into a file or a pager.
         sys.stdout.reconfigure(line_buffering=True)
-    # Imported only now: each command loads what it needs, and `--help` needs nothing.
-    command = importlib.import_module(f"local.commands.{arguments.command}")
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
+        # Imported only now: each command loads what it needs, and `--help` needs nothing.
+        command = importlib.import_module(f"local.commands.{arguments.command}")
         return int(command.run(Paths(Path.cwd()), arguments))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         print("interrupted; run the same command again to go on", file=sys.stderr)
-        return 130
+        return 128 + (interruption.args[0] if interruption.args else signal.SIGINT)
     except BrokenPipeError:
         # Whoever read the output, such as `head`, has seen enough, and takes no more of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -83,7 +88,19 @@ def main() -> int:
         if is_sentence(error):
             print(f"error: {error}", file=sys.stderr)
             return 1
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            where = f" for {error.filename}" if error.filename else ""
+            print(
+                f"error: no space is left{where}: make room and run the same command again",
+                file=sys.stderr,
+            )
+            return 1
         raise
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    """Let SIGTERM end a command as Ctrl-C does, with the same sentence."""
+    raise KeyboardInterrupt(number)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,11 @@ class Paths:
         return self.local / "state.json"
 
     @property
+    def lock(self) -> Path:
+        """Held by the one command that changes the environment."""
+        return self.local / "lock"
+
+    @property
     def engine(self) -> Path:
         """Which engine made the local stack: `builtin` or `pulumi`."""
         return self.local / "engine"

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -41,28 +42,46 @@ def executable() -> str:
     return found
 
 
-def up(paths: Paths) -> None:
-    """Apply the program with `pulumi up`, to the account that this process's environment names.
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """Where the CLI works on one stack of the program."""
 
-    Raises:
-        PulumiCliError: the CLI is missing, or the update failed (the CLI has said why).
-    """
-    cli = executable()
-    folder = _project(paths)
-    environment = os.environ | _backend(folder)
-    _call([cli, "-C", str(folder), "stack", "select", "--create", STACK], environment)
-    _call([cli, "-C", str(folder), "up", "--stack", STACK, "--yes", "--skip-preview"], environment)
+    folder: Path
+    """The CLI's project."""
+    stack: str
+    environment: Mapping[str, str]
+    """The variables that the CLI needs, besides those of the account."""
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line of the CLI for this stack.
+
+        Raises:
+            PulumiCliError: the CLI is missing.
+        """
+        return [executable(), "-C", str(self.folder), *arguments, "--stack", self.stack]
 
 
-def _project(paths: Paths) -> Path:
+def workspace(paths: Paths, stack: str = STACK) -> Workspace:
+    """Make or renew the CLI's project for a stack, with the settings that are committed now."""
     folder = paths.local / "pulumi"
     folder.mkdir(parents=True, exist_ok=True)
     project = yaml.safe_load((paths.root / "Pulumi.yaml").read_text(encoding="utf-8"))
     project["main"] = os.path.relpath(paths.root, folder)
     project["runtime"] = {"name": "python", "options": {"virtualenv": sys.prefix}}
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project), encoding="utf-8")
-    _copy_stack_file(paths.root / f"Pulumi.{STACK}.yaml", folder / f"Pulumi.{STACK}.yaml")
-    return folder
+    _copy_stack_file(paths.root / f"Pulumi.{stack}.yaml", folder / f"Pulumi.{stack}.yaml")
+    return Workspace(folder=folder, stack=stack, environment=_backend(folder))
+
+
+def up(paths: Paths) -> None:
+    """Apply the program with `pulumi up`, to the account that this process's environment names.
+
+    Raises:
+        PulumiCliError: the CLI is missing, or the update failed (the CLI has said why).
+    """
+    at = workspace(paths)
+    _call(at, "stack", "select", "--create")
+    _call(at, "up", "--yes", "--skip-preview")
 
 
 def _copy_stack_file(committed: Path, own: Path) -> None:
@@ -85,10 +104,16 @@ def _backend(folder: Path) -> dict[str, str]:
     }
 
 
-def _call(command: list[str], environment: Mapping[str, str]) -> None:
-    status = subprocess.run(command, env=environment, check=False).returncode
+def _call(at: Workspace, *arguments: str) -> None:
+    environment = os.environ | at.environment
+    with subprocess.Popen(at.command(*arguments), env=environment) as process:
+        try:
+            status = process.wait()
+        except KeyboardInterrupt:
+            # The CLI hears of it as well: it ends what is under way, and remembers it.
+            process.wait()
+            raise
     if status:
-        words = " ".join(command[3:])
         raise PulumiCliError(
-            f"`pulumi {words}` ended with status {status}; its own words are above"
+            f"`pulumi {' '.join(arguments)}` ended with status {status}; its own words are above"
         )

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
+import socket
+from collections.abc import Iterator
+
+import psutil
 
 from lambdas import package
 from local.account import service
+from local.lock import HeldError, held
 from local.paths import Paths
 from stacks.settings import Settings, load_stack_file
 
@@ -27,6 +34,63 @@ def settings_of(paths: Paths, stack: str) -> Settings:
         SettingsError: one sentence for each problem.
     """
     return load_stack_file(paths.root, stack)
+
+
+@contextlib.contextmanager
+def alone(paths: Paths, verb: str) -> Iterator[None]:
+    """Let one command at a time change the environment, whose folder goes when nothing is in it.
+
+    Raises:
+        CommandError: another one does.
+    """
+    try:
+        with contextlib.ExitStack() as lock:
+            try:
+                lock.enter_context(held(paths.lock, verb))
+            except HeldError as error:
+                raise CommandError(
+                    f"{error} is using {paths.local}: wait for it to end, or stop it"
+                ) from None
+            try:
+                yield
+            finally:
+                # The lock last: as long as it is there, nobody begins.
+                if [*paths.local.iterdir()] == [paths.lock]:
+                    paths.lock.unlink()
+    finally:
+        with contextlib.suppress(OSError):
+            paths.local.rmdir()
+
+
+def require_ports(paths: Paths, settings: Settings) -> None:
+    """Have the databases' ports, unless the account listens there already.
+
+    Raises:
+        CommandError: somebody else does.
+    """
+    address = service.loopback_address(paths.root)
+    own = [one for process in service.processes(paths) for one in process.net_connections()]
+    ours = {(one.laddr.ip, one.laddr.port) for one in own if one.status == psutil.CONN_LISTEN}
+    for name, port in (
+        ("metadata", settings.metadata.port),
+        ("application", settings.application.port),
+    ):
+        if (address, port) not in ours and not _is_free(address, port):
+            raise CommandError(
+                f"port {port} of {address}, which `{name}` is to have, is taken by another "
+                f"program: end that, or write another `port` for `{name}` in Pulumi.{LOCAL}.yaml"
+            )
+
+
+def _is_free(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+            probe.listen()
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
+    return True
 
 
 def running_account(paths: Paths) -> service.Status:

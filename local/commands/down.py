@@ -8,7 +8,7 @@ import shutil
 
 from local.account import service
 from local.cluster import service as cluster
-from local.commands.common import LOCAL
+from local.commands.common import LOCAL, alone
 from local.paths import Paths
 
 
@@ -18,11 +18,16 @@ def run(paths: Paths, arguments: argparse.Namespace) -> int:
     if not paths.local.exists():
         print("nothing is up")
         return 0
-    cluster.stop(paths)
-    service.stop(paths)
-    shutil.rmtree(paths.local)
-    shutil.rmtree(paths.packages / LOCAL, ignore_errors=True)
-    with contextlib.suppress(OSError):  # packages of other environments stay
-        paths.packages.rmdir()
+    with alone(paths, "down"):
+        cluster.stop(paths)
+        service.stop(paths)
+        shutil.rmtree(paths.packages / LOCAL, ignore_errors=True)
+        with contextlib.suppress(OSError):  # packages of other environments stay
+            paths.packages.rmdir()
+        for path in paths.local.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != paths.lock:
+                path.unlink()
     print("the local environment is gone: no process, socket or file of it is left")
     return 0

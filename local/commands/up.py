@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from components.airflow.names import API_SERVER, object_name
 from local import deploy, image, pulumi_cli
 from local.account import service
+from local.account.files import write_private
 from local.account.landing_zone import LandingZone
 from local.airflow import Web, web
 from local.cluster import dags
@@ -18,7 +19,9 @@ from local.cluster import service as cluster
 from local.commands.common import (
     LOCAL,
     CommandError,
+    alone,
     build_packages,
+    require_ports,
     settings_of,
     use_account,
 )
@@ -29,6 +32,7 @@ from local.paths import Paths
 from local.proof import Attempt, Proof
 from local.report import attempt_line, credentials_lines, outcome_line
 from stacks.budget import connection_budget
+from stacks.sentences import key, shown
 from stacks.settings import Settings
 
 AIRFLOW_SECONDS = 300
@@ -40,11 +44,23 @@ def run(paths: Paths, arguments: argparse.Namespace) -> int:
     begun = time.monotonic()
     settings = settings_of(paths, LOCAL)
     connection_budget(settings)
+    _require_own_certificate(paths, settings)
     _require_engine(paths, arguments.engine)
     if not arguments.databases_only:
         _require_airflow(paths)
-    paths.local.mkdir(mode=0o700, exist_ok=True)
-    paths.engine.write_text(arguments.engine + "\n", encoding="utf-8")
+    with alone(paths, "up"):
+        require_ports(paths, settings)
+        proven = _bring_up(paths, settings, arguments)
+    _say("done" if proven else "failed", f"after {time.monotonic() - begun:.0f} s")
+    if proven:
+        first = settings.workflows[0].name if settings.workflows else "<login>"
+        print(f"\n  make psql AS={first}    make status    make down")
+    return 0 if proven else 1
+
+
+def _bring_up(paths: Paths, settings: Settings, arguments: argparse.Namespace) -> bool:
+    """Start the account, apply the program, and prove what it promises."""
+    write_private(paths.engine, f"{arguments.engine}\n".encode())
     _say("account", "starting this machine's AWS account")
     status = service.start(paths, LandingZone.from_settings(settings))
     _say("account", f"answers at {status.url}, process {status.pid}")
@@ -55,14 +71,9 @@ def run(paths: Paths, arguments: argparse.Namespace) -> int:
         # It gets ready while the program runs; what it is to run comes later.
         cluster.start(paths, paths.manifests, paths.root / image.FOLDER)
     since = datetime.now(UTC)
-    proven = _apply(paths, arguments.engine) and _run_and_prove(
+    return _apply(paths, arguments.engine) and _run_and_prove(
         paths, settings, since, with_airflow=not arguments.databases_only
     )
-    _say("done" if proven else "failed", f"after {time.monotonic() - begun:.0f} s")
-    if proven:
-        first = settings.workflows[0].name if settings.workflows else "<login>"
-        print(f"\n  make psql AS={first}    make status    make down")
-    return 0 if proven else 1
 
 
 def _say(step: str, text: str) -> None:
@@ -80,10 +91,20 @@ def _require_airflow(paths: Paths) -> None:
         )
 
 
+def _require_own_certificate(paths: Paths, settings: Settings) -> None:
+    """The account writes its certificate to one file, and the functions trust no other."""
+    if paths.root / settings.ca_bundle != paths.ca_bundle:
+        raise CommandError(
+            f"{key('caBundle')} is {shown(settings.ca_bundle)} in Pulumi.{LOCAL}.yaml; it must be "
+            f"{shown(str(paths.ca_bundle.relative_to(paths.root)))}, where `make up` puts the "
+            "certificate of its databases; write that."
+        )
+
+
 def _require_engine(paths: Paths, engine: str) -> None:
     """Only the engine that made this stack goes on: each has a memory of its own."""
-    made_by = paths.engine.read_text(encoding="utf-8").strip() if paths.engine.exists() else engine
-    if made_by != engine:
+    made_by = paths.engine.read_text(encoding="utf-8").strip() if paths.engine.exists() else ""
+    if made_by not in {"", engine}:
         raise CommandError(
             f"the local stack was made with ENGINE={made_by} and stays with it: "
             f"run `make up ENGINE={made_by}`, or `make down` first"
