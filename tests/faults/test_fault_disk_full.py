@@ -119,6 +119,14 @@ def test_no_room_for_state_and_snapshot_in_the_middle(small: Checkout) -> None:
     assert remembered > 10
     converge(small)
 
+    remembered = readable(small)
+    with full(small.paths.local, but=60_000):  # enough for all that is smaller than a state
+        run = small.run(*UP)
+
+        assert run.status == 1
+        assert "state.json cannot be written (No space left on device): make room" in run.text
+        assert readable(small) == remembered > 100
+
 
 @pytest.mark.faults
 def test_no_room_to_make_the_databases(small: Checkout) -> None:

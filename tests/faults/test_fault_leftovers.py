@@ -95,10 +95,10 @@ def test_locks_and_ids_of_the_dead_keep_nobody_out(environment: Checkout) -> Non
         pid_file.write_text("\n".join([str(bystander.pid), *lines[1:]]), "utf-8")
         recorded = environment.paths.account / "pid"
         for text in (
-            json.dumps({"pid": bystander.pid, "started": 1.5}),
             json.dumps({"pid": 2**22 + 1, "started": 1.5}),
             '{"pid": 1',
             "",
+            json.dumps({"pid": bystander.pid, "started": 1.5}),  # which `up` finds in the end
         ):
             recorded.write_text(text, "utf-8")
             status = environment.run("status")

@@ -1,7 +1,8 @@
 """Sixteen appliers at once on one instance, each with a workflow of its own: nobody fails.
 
 Each has sessions of its own, as if sixteen programs ran; what they do is what the drivers do for
-the example workflow, under sixteen other names.
+the example workflow, under sixteen other names. The connection limit of the login that they share
+is lifted for them: sixteen programs are more than the settings' budget plans for.
 """
 
 from __future__ import annotations

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
-from local.account.landing_zone import LandingZone
-from local.account.service import API_PORT, AccountError, loopback_address, start, status
-from stacks.settings import load_stack_file
-from tests.faults.commands import UP, account_process, complaint, kill, settled
+from local.account.service import API_PORT, loopback_address, status
+from tests.faults.commands import UP, account_process, begin, complaint, kill, settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,11 +75,10 @@ def test_a_port_that_is_taken_in_the_last_moment(environment: Checkout) -> None:
     """The account finds it taken as it starts, after `up` has looked: the next `up` mends that."""
     kill(account_process(environment))
     port = PORTS["application"]
-    zone = LandingZone.from_settings(load_stack_file(environment.folder, "local"))
-    with (
-        listening(environment, port),
-        pytest.raises(AccountError, match=rf"^Port {port} of \S+ cannot be listened on .+: choose"),
-    ):
-        start(environment.paths, zone)
+    command = begin(environment, *UP)
+    command.wait_for("account  starting")
+    with listening(environment, port):
+        said = complaint(command.end())
 
+    assert re.match(rf"Port {port} of \S+ cannot be listened on .+: choose", said), said
     settled(environment)
