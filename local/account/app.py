@@ -180,7 +180,8 @@ class Application:
         except LandingZoneError as error:
             return Response(str(error), 400)
         except OSError as error:
-            return Response(f"The account cannot write its files ({error.strerror}).", 507)
+            text = f"The account cannot write its files ({error.strerror}): make room and run "
+            return Response(f"{text}the same command again.", 507)
         if failures := account.instances.revive():
             return Response(" ".join(failures), 409)
         return Response("", 204)

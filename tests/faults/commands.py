@@ -20,6 +20,8 @@ from tests.environment.checkout import LONGEST_SECONDS, Checkout, Run
 from tests.environment.traces import Traces
 
 UP = ("up", "--databases-only")
+REAP_SECONDS = 10
+"""Within which the system's first process takes note of one that has ended, on a busy machine."""
 _POLL_SECONDS = 0.02
 
 
@@ -168,6 +170,9 @@ def taken_down(checkout: Checkout, before: set[str], *traces: Traces) -> None:
     """Run `down`; nothing of the environment may be left."""
     run = checkout.run("down")
     assert run.status == 0, run.text
+    # What has ended is there until its parent, the system's first process, takes note of it.
+    ended = [one for each in traces for one in each.processes if not _lives(one)]
+    psutil.wait_procs(ended, REAP_SECONDS)
     assert [one.left() for one in traces] == [[] for _ in traces]
     assert not _runtime_folder(checkout.folder).exists()
     assert [one.cmdline() for one in mine(checkout)] == []

@@ -11,8 +11,10 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+import boto3
 import psycopg
 import pytest
+from botocore.exceptions import ClientError
 
 from local.account.service import _runtime_folder
 from local.deploy import state
@@ -120,12 +122,19 @@ def test_no_room_for_state_and_snapshot_in_the_middle(small: Checkout) -> None:
     converge(small)
 
     remembered = readable(small)
-    with full(small.paths.local, but=60_000):  # enough for all that is smaller than a state
-        run = small.run(*UP)
+    command = begin(small, *UP)
+    command.wait_for("program  applied")
+    with full(small.paths.local), small.account():
+        run = command.end()
 
         assert run.status == 1
         assert "state.json cannot be written (No space left on device): make room" in run.text
         assert readable(small) == remembered > 100
+        secrets = boto3.client("secretsmanager")
+        with pytest.raises(ClientError, match=r"no space is left in .+: make room there"):
+            secrets.create_secret(Name="too-late", SecretString="of no room")
+        names = [one["Name"] for one in secrets.list_secrets()["SecretList"]]
+    assert "too-late" not in names
 
 
 @pytest.mark.faults

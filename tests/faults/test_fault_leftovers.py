@@ -47,7 +47,9 @@ DAMAGES: dict[str, tuple[Callable[[str], str], str]] = {
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(name, marks=[pytest.mark.faults] if name in {"no-object", "empty"} else [])
+        pytest.param(
+            name, marks=[pytest.mark.faults] if name in {"no-object", "empty", "future"} else []
+        )
         for name in DAMAGES
     ],
 )

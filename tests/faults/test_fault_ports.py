@@ -8,6 +8,8 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from local.account.service import API_PORT, loopback_address, status
 from tests.faults.commands import UP, account_process, begin, complaint, kill, settled
 
@@ -71,6 +73,7 @@ def test_ports_taken_while_the_environment_was_away(environment: Checkout) -> No
     assert environment.paths.config.read_text("utf-8") != before
 
 
+@pytest.mark.faults
 def test_a_port_that_is_taken_in_the_last_moment(environment: Checkout) -> None:
     """The account finds it taken as it starts, after `up` has looked: the next `up` mends that."""
     kill(account_process(environment))
