@@ -67,8 +67,14 @@ def begin(checkout: Checkout, *arguments: str) -> Command:
             stdout=file,
             stderr=file,
             start_new_session=True,
+            preexec_fn=_hears_interruptions,
         )
     return Command(checkout, arguments, process, output)
+
+
+def _hears_interruptions() -> None:
+    """As in a terminal, also where the tests run in the background of a shell, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def killed_at(

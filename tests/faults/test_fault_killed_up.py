@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SEED = 20261122
 MOMENTS = 20
-SLICE = 3
+SLICE = 2
 """How many of the moments are tried in every run of the tests."""
 _random = random.Random(SEED)  # noqa: S311 - moments, not secrets
 # Shares of the whole duration: one in each twentieth, in a random order, so that a slice is spread.

@@ -5,6 +5,7 @@ Roles are made as the program declares them, by the provisioner, and each pair i
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from tests.lambdas.database_instance import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from local.account.postgres import DataPlane, InstanceSpec
@@ -148,13 +150,18 @@ class RotatingServer:
             server=self, rotation=replace(pair.rotation, secret=secret), store=store
         )
 
-    def let_in_on_socket(self) -> None:
-        """Have the server itself ask the pairs for their passwords, and believe the rotators."""
+    @contextlib.contextmanager
+    def let_in_on_socket(self) -> Iterator[None]:
+        """Have the server itself ask the pairs for their passwords, and believe the rotators.
+
+        Until the end of the block, nobody comes in by the endpoint.
+        """
         file = self.plane._instances[self.spec.identifier].server.layout.home / "pg_hba.conf"
         text = file.read_text()
-        if "scram" not in text:
-            file.write_text(
-                "local application /_(a|b)$ scram-sha-256\n"
-                f"local application /_rotator$ trust\n{text}"
-            )
-            self.execute("SELECT pg_reload_conf()")
+        file.write_text(
+            f"local application /_(a|b)$ scram-sha-256\nlocal application /_rotator$ trust\n{text}"
+        )
+        self.execute("SELECT pg_reload_conf()")
+        yield
+        file.write_text(text)
+        self.execute("SELECT pg_reload_conf()")

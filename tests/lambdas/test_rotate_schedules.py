@@ -14,6 +14,8 @@ from lambdas.shared import retry
 from tests.lambdas.rotation_schedules import FATES, Clock, World
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.lambdas.rotating_server import RotatingServer
 
 pytest_plugins = ["tests.lambdas.rotation_fixtures"]
@@ -82,13 +84,13 @@ def _hold(server: RotatingServer, schedules: int, number: int) -> int:
 
 
 @pytest.fixture
-def quick(server: RotatingServer, monkeypatch: pytest.MonkeyPatch) -> RotatingServer:
+def quick(server: RotatingServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[RotatingServer]:
     """The server without TLS, with verifiers that cost nothing, and without waiting."""
-    server.let_in_on_socket()
     monkeypatch.setattr(credential, "ITERATIONS", 1)
     monkeypatch.setattr(IterationCount, "MIN_ITERATION_COUNT", 1)
     monkeypatch.setattr(retry, "time", Clock())
-    return server
+    with server.let_in_on_socket():
+        yield server
 
 
 def test_what_is_current_works_at_every_instant(quick: RotatingServer) -> None:
