@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 KILLED = 137
 """The exit code of a container that SIGKILL ended, or whose end nobody saw."""
 _POLL_SECONDS = 0.05
+# What a signal takes to arrive.
+_INSTANT_SECONDS = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,9 +127,7 @@ class Container:
         """Kill it without asking the shim, which may hang."""
         if self._process is not None:
             with contextlib.suppress(psutil.NoSuchProcess):
-                for process in [*self._process.children(recursive=True), self._process]:
-                    with contextlib.suppress(psutil.NoSuchProcess):
-                        process.kill()
+                _kill_all(self._process)
         self._sweep()
 
     def _signal(self, number: int) -> None:
@@ -143,6 +144,31 @@ class Container:
             for pid in _session(session):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+
+
+def _kill_all(shim: psutil.Process) -> None:
+    """Kill a shim and all that it started, also what it starts at this moment.
+
+    Raises:
+        psutil.NoSuchProcess: it has ended meanwhile.
+    """
+    # Stopped it starts nothing more, and still is the parent of what loses its own.
+    shim.suspend()
+    while shim.status() not in {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}:
+        time.sleep(_INSTANT_SECONDS)
+    while living := [one for one in shim.children(recursive=True) if _alive(one)]:
+        for process in living:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        time.sleep(_INSTANT_SECONDS)
+    shim.kill()
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _start_shim(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
