@@ -8,15 +8,14 @@ is the server's to say, so nothing is remembered between invocations.
 from __future__ import annotations
 
 from contextlib import closing
-from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-import boto3
 from botocore.config import Config
 
 from lambdas.bootstrap_postgres.catalog import DATABASE
 from lambdas.bootstrap_postgres.provision import provision
 from lambdas.bootstrap_postgres.request import Request
+from lambdas.shared.aws import clients, database_token
 from lambdas.shared.database import PACKAGED_CERTIFICATES, Server, Session, connect
 from lambdas.shared.errors import LoginRefusedError, SecretError
 from lambdas.shared.log import Log
@@ -74,7 +73,7 @@ def bootstrap(
     request = Request.parse(event)
     log = Log(request_id=context.aws_request_id)
     deadline = Deadline(context)
-    aws = _clients(request.region)
+    aws = clients(request.region, _AWS)
     server = Server(host=request.host, port=request.port, certificates=certificates)
     log.write("started", server=str(server), master=request.master, login=request.provisioner)
 
@@ -91,7 +90,9 @@ def bootstrap(
         credentials = {
             # Read at each attempt: Secrets Manager may be rotating it at this moment.
             "password": lambda: _master_password(aws, request),
-            "iam": lambda: _master_token(aws, request),
+            "iam": lambda: database_token(
+                aws, host=request.host, port=request.port, user=request.master
+            ),
         }
         session, method = _first_accepted(log_in, credentials, request)
         log.write("logged_in", method=method)
@@ -124,12 +125,6 @@ def _first_accepted(
     )
 
 
-def _clients(region: str) -> Callable[[str], Any]:
-    """Return what gives the boto3 client of a service: made when needed, and only once."""
-    session = boto3.session.Session(region_name=region)
-    return cache(lambda service: session.client(service, config=_AWS))
-
-
 def _master_password(aws: Callable[[str], Any], request: Request) -> str:
     secret = read_secret(aws("secretsmanager"), request.master_secret_arn)
     if secret.get("username") != request.master or not secret.get("password"):
@@ -138,13 +133,6 @@ def _master_password(aws: Callable[[str], Any], request: Request) -> str:
             "pass the ARN and the user name of one and the same instance."
         )
     return secret["password"]
-
-
-def _master_token(aws: Callable[[str], Any], request: Request) -> str:
-    token: str = aws("rds").generate_db_auth_token(
-        DBHostname=request.host, Port=request.port, DBUsername=request.master
-    )
-    return token
 
 
 def _answer(request: Request, outcome: Outcome, method: str) -> dict[str, Any]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 
 from lambdas.rotate_postgres.access import Access, Connect
@@ -15,6 +13,7 @@ from lambdas.rotate_postgres.request import Request
 from lambdas.rotate_postgres.settings import VARIABLE, Rotation
 from lambdas.rotate_postgres.steps import Steps
 from lambdas.rotate_postgres.versions import Versions
+from lambdas.shared.aws import clients, database_token
 from lambdas.shared.database import PACKAGED_CERTIFICATES, Server, connect
 from lambdas.shared.errors import EventError, RotationError
 from lambdas.shared.log import Log
@@ -32,7 +31,7 @@ _AWS = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 
 def handle(event: object, context: Context) -> dict[str, Any]:
     """Take the step that `event` names; see `rotate`."""
     rotation = Rotation.parse(os.environ.get(VARIABLE))
-    return rotate(event, context, rotation=rotation, aws=_clients(rotation.region))
+    return rotate(event, context, rotation=rotation, aws=clients(rotation.region, _AWS))
 
 
 def rotate(
@@ -84,7 +83,9 @@ def rotate(
             rotation=rotation,
             server=Server(host=rotation.host, port=rotation.port, certificates=certificates),
             connect=connect,
-            token=lambda: _token(aws, rotation),
+            token=lambda: database_token(
+                aws, host=rotation.host, port=rotation.port, user=rotation.rotator
+            ),
             deadline=deadline,
         ),
         log=log,
@@ -101,16 +102,3 @@ def rotate(
     outcome = until(deadline, take, log)
     log.write("finished", step=request.step, outcome=outcome)
     return {"step": request.step, "outcome": outcome}
-
-
-def _clients(region: str) -> Callable[[str], Any]:
-    """Return what gives the boto3 client of a service: made when needed, and only once."""
-    session = boto3.session.Session(region_name=region)
-    return cache(lambda service: session.client(service, config=_AWS))
-
-
-def _token(aws: Callable[[str], Any], rotation: Rotation) -> str:
-    token: str = aws("rds").generate_db_auth_token(
-        DBHostname=rotation.host, Port=rotation.port, DBUsername=rotation.rotator
-    )
-    return token

@@ -7,7 +7,6 @@ signalled. It deploys nothing.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import http.client
 import json
@@ -26,6 +25,7 @@ import psutil
 from local.account.files import write_private
 from local.account.postgres.plane import remove_files
 from local.account.routes import HEALTH, LANDING_ZONE
+from local.lock import turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,7 +67,7 @@ def start(paths: Paths, zone: LandingZone) -> Status:
         AccountError: it does not come up, or cannot have what `zone` names.
     """
     paths.account.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(paths):
+    with turn(paths.account / "lock"):
         process = _process(paths)
         if process is None or not _healthy(paths, process.pid):
             _end(paths)
@@ -97,7 +97,7 @@ def halt(paths: Paths) -> None:
         AccountError: it does not end.
     """
     if paths.account.exists():
-        with _alone(paths):
+        with turn(paths.account / "lock"):
             _end(paths)
 
 
@@ -271,14 +271,6 @@ def _ask(
         connection.request(method, route, body, dict(headers or {}))
         response = connection.getresponse()
         return response.status, response.read()
-
-
-@contextlib.contextmanager
-def _alone(paths: Paths) -> Iterator[None]:
-    """Let one command at a time start or end the account."""
-    with (paths.account / "lock").open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _last_line(log_file: Path) -> str:

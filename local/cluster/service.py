@@ -7,7 +7,6 @@ signalled. It deploys nothing: the manifests are made by others.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import http.client
 import json
 import os
@@ -15,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from local.cluster import control
 from local.cluster.containers import Container, record_process, recorded_process
 from local.cluster.place import ClusterError, cluster_folder, pods_folder
 from local.cluster.status import Component
+from local.lock import turn
 from local.paths import Paths
 
 # Generous, as all of it is Python and the machine may be busy.
@@ -65,7 +65,7 @@ def start(paths: Paths, manifests_folder: Path, image_folder: Path) -> Status:
         ClusterError: it does not come up, the account does not run, or the manifests are wrong.
     """
     cluster_folder(paths).mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(paths):
+    with turn(cluster_folder(paths) / "lock"):
         process = recorded_process(_pid_file(paths))
         if process is None or not _healthy(paths, process.pid):
             _end(paths)
@@ -145,7 +145,7 @@ def halt(paths: Paths) -> None:
         ClusterError: it does not end.
     """
     if cluster_folder(paths).exists():
-        with _alone(paths):
+        with turn(cluster_folder(paths) / "lock"):
             _end(paths)
             _end_pods(paths)
 
@@ -261,14 +261,6 @@ def _ask(paths: Paths, method: str, route: str) -> tuple[int, bytes]:
             return response.status, response.read()
     except (OSError, http.client.HTTPException) as error:
         raise ClusterError(f"The cluster does not answer: {error}.") from None
-
-
-@contextlib.contextmanager
-def _alone(paths: Paths) -> Iterator[None]:
-    """Let one command at a time start or end the cluster."""
-    with (cluster_folder(paths) / "lock").open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _last_line(paths: Paths) -> str:

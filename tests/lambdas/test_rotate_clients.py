@@ -17,7 +17,7 @@ import sqlalchemy
 from lambdas.rotate_postgres import handler
 from lambdas.rotate_postgres.credential import Credential
 from lambdas.rotate_postgres.settings import Rotation
-from lambdas.shared import database
+from lambdas.shared import aws, database
 from lambdas.shared.errors import (
     ConfigurationError,
     NotProvenError,
@@ -142,16 +142,16 @@ def test_f32_each_login_has_a_token_of_its_own(
     pair: RotatingPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tokens: list[str] = []
-    made = handler._token
+    made = aws.database_token
 
-    def token_of(*arguments: Any) -> str:  # noqa: ANN401 - handed on
-        tokens.append(made(*arguments))
+    def token_of(*arguments: Any, **more: Any) -> str:  # noqa: ANN401 - handed on
+        tokens.append(made(*arguments, **more))
         return tokens[-1]
 
     def lose() -> None:
         raise UnreachableError("The connection was lost.")
 
-    monkeypatch.setattr(handler, "_token", token_of)
+    monkeypatch.setattr(handler, "database_token", token_of)
     token = pair.begin()
     pair.take("createSecret", token)
     pair.take("setSecret", token, operations=Faulty("sql:COMMIT", before=lose))

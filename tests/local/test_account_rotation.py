@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -23,9 +23,6 @@ from tests.local.account_rotation import (
     eventually,
     trust_secrets_manager,
 )
-
-if TYPE_CHECKING:
-    pass
 
 pytest_plugins = ["tests.local.account_fixtures"]
 

@@ -12,11 +12,12 @@ import boto3
 import pytest
 
 from local.deploy import state
-from local.deploy.testing import PROJECT, STACK, SmallProject, aws_api
+from local.deploy.testing import PROJECT, STACK, SmallProject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+pytest_plugins = ["tests.local.deploy_fixtures"]
 
 # Runs `up` in a process of its own and kills it at a moment; argv: folder, moment.
 CUT_OFF = """
@@ -63,21 +64,10 @@ CHAIN = """
 """
 
 
-@pytest.fixture(scope="module")
-def api() -> Iterator[dict[str, str]]:
-    with aws_api() as environment:
-        yield environment
-
-
 @pytest.fixture
-def project(
-    api: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[SmallProject]:
-    for name, value in api.items():
-        monkeypatch.setenv(name, value)
-    project = SmallProject(tmp_path / "project")
-    yield project
-    assert project.destroy().ok
+def project(small_project: SmallProject) -> Iterator[SmallProject]:
+    yield small_project
+    assert small_project.destroy().ok
 
 
 def _chain(project: SmallProject) -> None:

@@ -10,28 +10,18 @@ import pytest
 
 from local.deploy import state
 from local.deploy.errors import DeployError
-from local.deploy.testing import PROJECT, STACK, SmallProject, aws_api
+from local.deploy.testing import PROJECT, STACK, SmallProject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-
-@pytest.fixture(scope="module")
-def api() -> Iterator[dict[str, str]]:
-    with aws_api() as environment:
-        yield environment
+pytest_plugins = ["tests.local.deploy_fixtures"]
 
 
 @pytest.fixture
-def project(
-    api: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[SmallProject]:
-    for name, value in api.items():
-        monkeypatch.setenv(name, value)
-    project = SmallProject(tmp_path / "project")
-    yield project
-    assert project.destroy().ok
+def project(small_project: SmallProject) -> Iterator[SmallProject]:
+    yield small_project
+    assert small_project.destroy().ok
 
 
 def test_after_a_failure_what_does_not_need_it_goes_on_and_nothing_is_deleted(

@@ -12,31 +12,21 @@ from botocore.exceptions import ClientError
 from local.deploy import wire
 from local.deploy.changes import Kind
 from local.deploy.errors import DeployError
-from local.deploy.testing import HEAD, SmallProject, aws_api
+from local.deploy.testing import HEAD, SmallProject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+pytest_plugins = ["tests.local.deploy_fixtures"]
 
 CANARY = "canary-9f31"
 
 
-@pytest.fixture(scope="module")
-def api() -> Iterator[dict[str, str]]:
-    with aws_api() as environment:
-        yield environment
-
-
 @pytest.fixture
-def project(
-    api: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[SmallProject]:
-    for name, value in api.items():
-        monkeypatch.setenv(name, value)
-    project = SmallProject(tmp_path / "project")
-    yield project
-    project.program("")
-    project.up()
+def project(small_project: SmallProject) -> Iterator[SmallProject]:
+    yield small_project
+    small_project.program("")
+    small_project.up()
 
 
 def _role(name: str) -> dict[str, Any] | None:
