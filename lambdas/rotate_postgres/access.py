@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from lambdas.rotate_postgres.roles import LOGIN, VERIFIER, lock_pair
+from lambdas.rotate_postgres.roles import LOGIN, UNTOLD, VERIFIER, lock_pair
 from lambdas.shared.errors import LoginRefusedError
 
 if TYPE_CHECKING:
@@ -68,14 +68,16 @@ class Access:
             LoginRefusedError: the rotator does not get in.
             BusyError: somebody else keeps the pair.
         """
-        parameters = {LOGIN: change.username, VERIFIER: change.verifier()} if change else _NOTHING
+        parameters = _NOTHING
+        if change:
+            parameters = {LOGIN: change.username, VERIFIER: change.verifier(), **UNTOLD}
         try:
             session = self._open(self.rotation.rotator, self.token(), parameters)
         except LoginRefusedError as error:
             raise LoginRefusedError(
                 f"{self.rotation.rotator} does not get in by IAM: {error} Allow the function's "
                 "role rds-db:connect as it, enable IAM authentication on the instance, and run "
-                "`pulumi up`, which makes the login."
+                "`pulumi up` with `--refresh`, which makes the login."
             ) from None
         try:
             lock_pair(session, self.rotation)

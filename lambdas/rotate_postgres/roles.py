@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lambdas.shared.errors import NotProvenError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from lambdas.rotate_postgres.settings import Rotation
     from lambdas.shared.database import Session
 
-_REMEDY = "Nothing was changed: run `pulumi up`, and rotate again."
+_REMEDY = "Nothing was changed: run `pulumi up` with `--refresh`, and rotate again."
 
 # Without a password: who may see those is a superuser.
 _STATE = """
@@ -47,6 +48,10 @@ _STATE = """
 # server has those. A statement that holds them would be in its log, also when it fails, and what
 # an error says of the statement that it comes from is left out here.
 LOGIN, VERIFIER = "airflow_postgres.login", "airflow_postgres.verifier"
+# They would show the statement that is made of the two; parameters of the session, as it begins.
+UNTOLD = MappingProxyType({"debug_print_parse": "off", "debug_print_rewritten": "off"})
+# So would this one, which only a superuser sets.
+_TELLS = "log_parser_stats"
 _SET_PASSWORD = f"""
     DO $$ BEGIN
         EXECUTE format('ALTER ROLE %I PASSWORD %L',
@@ -98,8 +103,11 @@ def set_password(session: Session, rotation: Rotation, login: str) -> None:
         if not state.administered:
             raise NotProvenError(f"{rotation.rotator} has no ADMIN option on {name}. {_REMEDY}")
     prove_pair(before, rotation)
-    session.run(_SET_PASSWORD)
+    _prove_untold(session)
+    # Before the password: the row is this session's by then. The server logs a statement that has
+    # to wait, whatever it holds (log_lock_waits).
     _make_as_declared(session, rotation, login)
+    session.run(_SET_PASSWORD)
     made = read_pair(session, rotation)
     other = rotation.other(login)
     if made[other].attributes != made[login].attributes:
@@ -146,6 +154,15 @@ def prove_equal(pair: Mapping[str, Login], rotation: Rotation) -> None:
         raise NotProvenError(
             f"{first} and {second} differ in their attributes or settings: rotate again, and look "
             "for settings that only a superuser may take away if that does not help."
+        )
+
+
+def _prove_untold(session: Session) -> None:
+    ((tells,),) = session.run("SELECT current_setting(:name)::boolean", name=_TELLS)
+    if tells:
+        raise NotProvenError(
+            f"{_TELLS} is on, and would write the new password's verifier into the server's log. "
+            "Nothing was changed: turn it off, and rotate again."
         )
 
 

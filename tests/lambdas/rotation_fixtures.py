@@ -36,7 +36,7 @@ def rotating_servers(
             major=major,
             port=free_port(),
             master_username="dbmaster",
-            parameters={"log_connections": "1", "fsync": "off", "max_connections": "60"},
+            parameters={"log_connections": "1", "fsync": "off", "max_connections": "130"},
             iam_enabled=True,
             database=None,
             region=REGION,

@@ -247,7 +247,10 @@ def _pending(pair: RotatingPair, login: str, rotation: Rotation) -> str:
 def test_f34_a_failing_statement_shows_no_key_material(
     pair: RotatingPair, limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All statements of the database are logged; the server gives up while it waits for a row."""
+    """All statements of the database are logged; the server gives up while it waits for a row.
+
+    See `test_rotate_logs` for the statement that holds the verifier.
+    """
     monkeypatch.setitem(database._SERVER_LIMITS, limit, "300ms")
     token = pair.begin()
     pair.take("createSecret", token)
@@ -261,7 +264,6 @@ def test_f34_a_failing_statement_shows_no_key_material(
         with pytest.raises(TemporaryError):
             pair.take("setSecret", token, seconds=5.8)
     said = log.read_text(errors="replace")[mark:]
-    assert "ALTER ROLE %I PASSWORD %L" in said
     assert f"canceling statement due to {limit.replace('_', ' ')}" in said
     pair.assert_no_secret(said)
     monkeypatch.undo()
