@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,24 +62,39 @@ def password(paths: Paths, environment: str) -> str:
     """
     if service.status(paths).pid is None:
         raise AirflowError(_NOT_UP.format(environment))
-    namespace = naming.namespace(environment)
-    pods = f"/api/v1/namespaces/{namespace}/pods"
-    selector = {"labelSelector": f"component={API_SERVER}"}
     with _kubernetes(paths) as session:
-        server = service.kubeconfig(paths)["clusters"][0]["cluster"]["server"]
-        found = session.get(server + pods, params=selector, timeout=_SECONDS).json()
+        address = _pods_address(paths, environment)
         # The newest first: a pod that a rollout replaces had a password of its own.
-        for pod in sorted(found["items"], key=_created, reverse=True):
-            log = f"{server}{pods}/{pod['metadata']['name']}/log"
+        for pod in sorted(_pods(session, address, API_SERVER), key=_created, reverse=True):
+            log = f"{address}/{pod['metadata']['name']}/log"
             # A container that was started again keeps the password, and does not tell it again.
             for previous in ("false", "true"):
                 said = session.get(log, params={"previous": previous}, timeout=_SECONDS).text
                 if made := _PASSWORD.findall(said):
                     return str(made[-1])
     raise AirflowError(
-        f"the log of the API server in {namespace} has no password of {USER}: it has not started "
-        "yet, or people log in by another auth manager (airflow.authManager)"
+        f"the log of the API server in {naming.namespace(environment)} has no password of {USER}: "
+        "it has not started yet, or people log in by another auth manager (airflow.authManager)"
     )
+
+
+def oldest_pod(paths: Paths, environment: str, component: str) -> datetime | None:
+    """When the oldest pod of a component was created, to the second; None if there is none."""
+    with _kubernetes(paths) as session:
+        pods = _pods(session, _pods_address(paths, environment), component)
+    return min((datetime.fromisoformat(_created(pod)) for pod in pods), default=None)
+
+
+def _pods_address(paths: Paths, environment: str) -> str:
+    server: str = service.kubeconfig(paths)["clusters"][0]["cluster"]["server"]
+    return f"{server}/api/v1/namespaces/{naming.namespace(environment)}/pods"
+
+
+def _pods(session: requests.Session, address: str, component: str) -> list[dict[str, Any]]:
+    selector = {"labelSelector": f"component={component}"}
+    found: dict[str, Any] = session.get(address, params=selector, timeout=_SECONDS).json()
+    items: list[dict[str, Any]] = found["items"]
+    return items
 
 
 def _created(pod: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 SHORTEST = 10
 """Bytes of a form: what is shorter turns up by chance."""
@@ -60,11 +60,13 @@ def key_forms(pem: bytes) -> frozenset[bytes]:
                    (numbers.d, numbers.p, numbers.q)]  # fmt: skip
     elif isinstance(key, ec.EllipticCurvePrivateKey):
         secrets = [key.private_numbers().private_value.to_bytes(key.key_size // 8)]
+    elif isinstance(key, ed25519.Ed25519PrivateKey):
+        secrets = [key.private_bytes_raw()]
     else:
-        raise TypeError(f"{type(key).__name__} is neither RSA nor EC.")
+        raise TypeError(f"{type(key).__name__} is neither RSA, EC nor Ed25519.")
     lines = [line for line in pem.splitlines()[1:-1] if len(line) == _LINE]
     # The first lines begin with what all keys of the kind have; the public part comes last.
-    own = lines[:1] if isinstance(key, ec.EllipticCurvePrivateKey) else lines[8:-1]
+    own = lines[8:-1] if isinstance(key, rsa.RSAPrivateKey) else lines[:1]
     return frozenset({*own, *(form for number in secrets for form in bytes_forms(number))})
 
 

@@ -44,6 +44,8 @@ fails because nobody hears of it."""
 TASK_TOKEN_SECONDS = 1200
 """How long the API server's token of a task is valid. It is renewed by any answer in the last fifth
 of that, which therefore has to be longer than a task is patient, as above."""
+WEB_TOKEN_SECONDS = 86_400
+"""How long a login to the web interface or the REST API is valid; nothing signed lives longer."""
 ORPHANS_CHECK_SECONDS = 30
 """How soon a scheduler takes up what another one left that was killed: what it had queued, and pods
 that ended unseen. That one counts as dead after 30 s, when one in its place has looked already; by
@@ -57,15 +59,16 @@ KEYS_OF = {
 }
 """Which of Airflow's keys the pods of a component hold; the migration and tasks hold none."""
 _KEY_SETTINGS = {
-    "fernet": "AIRFLOW__CORE__FERNET_KEY_CMD",
-    "jwt": "AIRFLOW__API_AUTH__JWT_SECRET_CMD",
-    "api": "AIRFLOW__API__SECRET_KEY_CMD",
+    "fernet": ("AIRFLOW__CORE__FERNET_KEY_CMD", f"cat {paths.KEYS}/fernet"),
+    # Which settings it takes depends on the kind of key, so they are written beside it.
+    "jwt": ("AIRFLOW_CONFIG", f"{paths.KEYS}/airflow.cfg"),
+    "api": ("AIRFLOW__API__SECRET_KEY_CMD", f"cat {paths.KEYS}/api"),
 }
 
 
 def key_environment(keys: Iterable[str]) -> dict[str, str]:
     """Let Airflow read `keys` from files: what is in a variable, every child process inherits."""
-    return {_KEY_SETTINGS[key]: f"cat {paths.KEYS}/{key}" for key in keys}
+    return dict(_KEY_SETTINGS[key] for key in keys)
 
 
 def common_environment(args: AirflowDeploymentArgs) -> dict[str, str]:
@@ -117,6 +120,7 @@ def own_environment(component: str, args: AirflowDeploymentArgs) -> Mapping[str,
             # Somebody waits for its answer; the others wait out a failover.
             "METADATA_PATIENCE_SECONDS": str(API_SERVER_PATIENCE_SECONDS),
             "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": str(TASK_TOKEN_SECONDS),
+            "AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME": str(WEB_TOKEN_SECONDS),
             **_log_environment(args),
         }
     if component == SCHEDULER:

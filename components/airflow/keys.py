@@ -1,7 +1,8 @@
 """Airflow's own keys, as secrets that nobody writes down: a function puts a first value into each.
 
-The program never reads or writes a value, and a value that is there is never replaced: what was
-encrypted or signed with it would be lost. What the function does is in `lambdas/airflow_keys`.
+The program never reads or writes a value, and no `up` replaces one. Whoever wants another key
+invokes the function for each step of a rotation: docs/rotation-keys.md. What the function does is
+in `lambdas/airflow_keys`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import NamedTuple
 import pulumi_aws as aws
 from pulumi import ComponentResource, FileArchive, Input, Output, Resource, ResourceOptions
 
-from components import iam_documents, naming
+from components import iam_documents, key_documents, naming
+from components.airflow.configuration import WEB_TOKEN_SECONDS
 from components.airflow.deployment_args import KEYS
 from components.encryption import encryption_key
 from components.rendering import rendered
@@ -24,6 +26,9 @@ HANDLER = "lambdas.airflow_keys.handler.handle"
 TIMEOUT_SECONDS = 60
 """A few requests to Secrets Manager, with retries."""
 MEMORY_MIB = 256
+OVERLAP_SECONDS = WEB_TOKEN_SECONDS + 3600
+"""How long the former jwt key is accepted beside the new one: as long as what it signed is valid,
+and an hour for pods that still sign with it while they are restarted."""
 RECOVERY_DAYS_PROTECTED = 30
 """The longest that Secrets Manager keeps what is deleted; until then its name is taken."""
 
@@ -60,7 +65,7 @@ class AirflowKeysArgs:
 
 
 class AirflowKeys(ComponentResource):
-    """Three secrets for each environment, and the function that gives them their first value."""
+    """Three secrets for each environment, and the function that gives them their values."""
 
     key_arn: Output[str]
     """KMS key that the secrets are encrypted with."""
@@ -148,8 +153,7 @@ class AirflowKeys(ComponentResource):
         return aws.lambda_.Function(
             f"{name}-function",
             name=self._function_name,
-            description="Gives Airflow's keys a first value where there is none; may be invoked "
-            "again",
+            description="Gives Airflow's keys a first value where there is none, and rotates them",
             role=role.arn,
             runtime=RUNTIME,
             architectures=["arm64"],
@@ -157,6 +161,9 @@ class AirflowKeys(ComponentResource):
             code=FileArchive(args.package),
             timeout=TIMEOUT_SECONDS,
             memory_size=MEMORY_MIB,
+            environment=aws.lambda_.FunctionEnvironmentArgs(
+                variables={"OVERLAP_SECONDS": str(OVERLAP_SECONDS)}
+            ),
             opts=ResourceOptions(parent=self, depends_on=[*self._rights(role), log_group]),
         )
 
@@ -164,7 +171,7 @@ class AirflowKeys(ComponentResource):
         return aws.iam.Role(
             f"{self.pulumi_resource_name}-function",
             name=naming.iam_role_name(self._function_name),
-            description="Function that gives Airflow's keys a first value",
+            description="Function that gives Airflow's keys their values",
             assume_role_policy=json.dumps(
                 iam_documents.service_trust(service="lambda.amazonaws.com")
             ),
@@ -183,7 +190,7 @@ class AirflowKeys(ComponentResource):
                 )
             ),
             "put-keys": rendered(
-                iam_documents.put_secrets,
+                key_documents.keep_keys,
                 region=args.region,
                 secret_arns=secrets,
                 key_arn=self._key.arn,

@@ -1,52 +1,48 @@
-"""The entry point: gives each secret that has no value yet a first one, and touches no other.
+"""The entry point: first values for keys that have none, or one step of a key's rotation.
 
-It never reads a value: whether there is one is asked of the secret's versions. The value that it
-puts is known to Secrets Manager alone; it is not logged, not returned and not kept.
+First values are given without reading anything: whether there is one is asked of the secret's
+versions. A rotation reads the value of the one secret that it is about. No value is logged,
+returned or kept.
 """
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.airflow_keys.request import Request
+from lambdas.airflow_keys.secret import Secret
+from lambdas.airflow_keys.steps import Steps
 from lambdas.airflow_keys.values import KINDS
-from lambdas.shared.errors import SecretError
+from lambdas.shared.errors import BusyError, ConfigurationError
 from lambdas.shared.log import Log
 
 if TYPE_CHECKING:
     from lambdas.shared.retry import Context
 
+OVERLAP_VARIABLE = "OVERLAP_SECONDS"
+"""How long after `promote` of the jwt key `retire` is refused."""
 # A step of a call to AWS, in seconds. Without them botocore would wait a minute, five times over.
 _AWS = Config(
     connect_timeout=5, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3}
 )
-_CURRENT = "AWSCURRENT"
 # The version of the first value: of two that put one at once, the second finds it taken.
 _FIRST = "airflow-keys-first-value-of-secret"
-_REMEDIES = {
-    "AccessDeniedException": "allow the function's role secretsmanager:DescribeSecret and "
-    "secretsmanager:PutSecretValue on it, and kms:GenerateDataKey and kms:Decrypt on its key",
-    "DecryptionFailure": "enable its key",
-    "EncryptionFailure": "enable its key, and allow the function's role kms:GenerateDataKey on it",
-    "InvalidRequestException": "restore it if it waits for its deletion",
-    "ResourceNotFoundException": "pass the ARN of a secret that exists",
-}
-_UNREACHABLE = "see that the function can reach Secrets Manager in this region"
 
 
 def handle(event: object, context: Context) -> dict[str, Any]:
-    """Put first values where there are none.
+    """Put first values where there are none, or take the step that the event names.
 
     Args:
         event: see `Request`.
         context: Lambda's.
 
     Returns:
-        Which secrets were given a value, and which had one.
+        Which secrets were given a first value, and which had one; or what the step has come to.
 
     Raises:
         FunctionError: what is wrong and what to do about it; invoking it again is harmless.
@@ -54,31 +50,59 @@ def handle(event: object, context: Context) -> dict[str, Any]:
     request = Request.parse(event)
     log = Log(request_id=context.aws_request_id)
     client = boto3.session.Session(region_name=request.region).client("secretsmanager", config=_AWS)
+    secrets = {kind: Secret(client, arn) for kind, arn in request.secrets.items()}
+    return _rotate(request, secrets, log) if request.step else _fill(secrets, log)
+
+
+def _fill(secrets: dict[str, Secret], log: Log) -> dict[str, Any]:
     answer: dict[str, Any] = {"put": [], "kept": []}
-    for kind, arn in request.secrets.items():
-        outcome = "put" if _put_first(client, arn, kind) else "kept"
-        log.write(outcome, key=kind, secret=arn)
+    for kind, secret in secrets.items():
+        outcome = "put" if _put_first(secret, kind) else "kept"
+        log.write(outcome, key=kind, secret=secret.arn)
         answer[outcome].append(kind)
     return answer
 
 
-def _put_first(client: Any, arn: str, kind: str) -> bool:  # noqa: ANN401 - boto3 has no types
+def _put_first(secret: Secret, kind: str) -> bool:
     """Give the secret a value; false when it had one."""
+    if secret.has_value():
+        return False
     try:
-        secret = client.describe_secret(SecretId=arn)
-        stages = (secret.get("VersionIdsToStages") or {}).values()
-        if any(_CURRENT in held for held in stages):
-            return False
-        client.put_secret_value(SecretId=arn, SecretString=KINDS[kind](), ClientRequestToken=_FIRST)
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code == "ResourceExistsException":
-            return False
-        remedy = _REMEDIES.get(code, "look the code up in the API reference of Secrets Manager")
-        raise SecretError(f"Secret {arn} got no first value ({code}): {remedy}.") from None
-    except BotoCoreError as error:
-        kind_of_error = type(error).__name__
-        raise SecretError(
-            f"Secret {arn} got no first value ({kind_of_error}): {_UNREACHABLE}."
-        ) from None
+        secret.put(KINDS[kind](), _FIRST, what="first value")
+    except BusyError:
+        return False
     return True
+
+
+def _rotate(request: Request, secrets: dict[str, Secret], log: Log) -> dict[str, Any]:
+    ((kind, secret),) = secrets.items()
+    steps = Steps(secret, kind, overlap=_overlap(), now=lambda: datetime.now(UTC))
+    outcome = steps.take(request)
+    log.write(
+        request.step,
+        key=kind,
+        secret=secret.arn,
+        done=outcome.done,
+        phase=outcome.phase,
+        version=outcome.version,
+        force=request.force,
+    )
+    return {
+        "key": kind,
+        "step": request.step,
+        "done": outcome.done,
+        "phase": outcome.phase,
+        "version": outcome.version,
+        "since": outcome.since.astimezone(UTC).isoformat(),
+        "retireAt": outcome.retire_at and outcome.retire_at.astimezone(UTC).isoformat(),
+    }
+
+
+def _overlap() -> timedelta:
+    given = os.environ.get(OVERLAP_VARIABLE, "")
+    if not given.isdecimal():
+        raise ConfigurationError(
+            f"Variable {OVERLAP_VARIABLE} is {given!r}; allowed is a number of seconds: deploy the "
+            "function again."
+        )
+    return timedelta(seconds=int(given))

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 HEALTH = "/healthz"
 STATUS = "/status"
 APPLY = "/apply"
+RESTART = "/restart"
+EXECUTE = "/exec"
 REPOSITORY = "dags.git"
 
 
@@ -50,6 +52,8 @@ class Control:
         served.router.add_get(HEALTH, self._health)
         served.router.add_get(STATUS, self._status)
         served.router.add_post(APPLY, self._apply)
+        served.router.add_post(RESTART, self._restart)
+        served.router.add_post(EXECUTE, self._execute)
         served.router.add_static(f"/{REPOSITORY}", repository)
         return served
 
@@ -72,6 +76,24 @@ class Control:
         except ClusterError as error:
             return web.Response(status=422, text=str(error))
         return web.Response(status=204)
+
+    async def _restart(self, request: web.Request) -> web.Response:
+        self._check(request.headers)
+        asked = await request.json()
+        try:
+            await self._node.restart(asked["namespace"], asked["name"])
+        except ClusterError as error:
+            return web.Response(status=422, text=str(error))
+        return web.Response(status=204)
+
+    async def _execute(self, request: web.Request) -> web.Response:
+        self._check(request.headers)
+        asked = await request.json()
+        try:
+            ended = await self._node.execute(asked["namespace"], asked["name"], asked["command"])
+        except (ClusterError, OSError) as error:
+            return web.Response(status=422, text=str(error))
+        return web.json_response(asdict(ended))
 
     def _check(self, headers: Mapping[str, str]) -> None:
         given = headers.get("Authorization", "").removeprefix("Bearer ")

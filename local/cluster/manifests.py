@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,6 +69,12 @@ class Manifests:
     def find(self, kind: str, namespace: str, name: str) -> Object | None:
         """One object, or None; for objects without namespace it is the empty one."""
         return self._objects.get((kind, namespace, name))
+
+    def replaced(self, kind: str, change: Callable[[Object], Object]) -> Manifests:
+        """The same objects, those of a kind as `change` returns them."""
+        return Manifests(
+            {key: change(one) if key[0] == kind else one for key, one in self._objects.items()}
+        )
 
     def namespaces(self) -> set[str]:
         """Every namespace that an object is in, or that is declared."""

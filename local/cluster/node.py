@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.cluster.controllers import Controllers, owner_of
+from local.cluster.execution import Executed, execute
 from local.cluster.manifests import Manifests
 from local.cluster.place import ClusterError
 from local.cluster.pod_run import PodRun
+from local.cluster.restarts import Restarts
 from local.cluster.sandbox import POD, Host, Sandbox, folder_of
-from local.cluster.status import Component
+from local.cluster.status import Component, is_ready
 from local.cluster.store import DEFAULT_GRACE_SECONDS
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class Node:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._changed = asyncio.Event()
         self._subscription = store.subscribe()
+        self._restarts = Restarts(host.place.folder / "restarts.json")
 
     def objects(self, kind: str, namespace: str) -> list[Object]:
         """The declared objects of a kind in a namespace, for those who decide by them."""
@@ -101,7 +104,7 @@ class Node:
         Raises:
             ClusterError: they cannot be used; those of before stay in force.
         """
-        manifests = Manifests.read(self._folder)
+        manifests = self._restarts.applied(Manifests.read(self._folder))
         await self._services.apply(manifests)
         self.manifests = manifests
         if self._controllers is not None:
@@ -112,6 +115,30 @@ class Node:
         for run, _ in self._runs.values():
             run.retry()
         self._changed.set()
+
+    async def restart(self, namespace: str, name: str) -> None:
+        """Replace the pods of a Deployment, by the rules of its rollouts.
+
+        Raises:
+            ClusterError: there is none of this name.
+        """
+        self._restarts.add(self.manifests, namespace, name)
+        await self.apply()
+
+    async def execute(self, namespace: str, name: str, command: list[str]) -> Executed:
+        """Run a command in a ready pod of a Deployment.
+
+        Raises:
+            ClusterError: it has none.
+            OSError: the command cannot be started.
+        """
+        for pod in self._store.list(namespace):
+            run, _ = self._runs.get(pod["metadata"]["uid"], (None, None))
+            owned = owner_of(pod) == ("Deployment", namespace, name)
+            if owned and is_ready(pod) and run is not None and run.sandbox is not None:
+                container = run.sandbox.pod["spec"]["containers"][0]
+                return await execute(command, run.sandbox.inside(container))
+        raise ClusterError(f"No pod of Deployment {namespace}/{name} is ready: wait for one.")
 
     def components(self) -> list[Component]:
         """How everything declared is."""

@@ -213,7 +213,6 @@ class PodRun:
         declared = {kind: container[kind] for kind in kinds if container.get(kind)}
         if not declared or self.sandbox is None:
             return {}
-        launch = self.sandbox.launch(container)
         target = Target(
             address=self._status["podIP"],
             ports={
@@ -221,10 +220,7 @@ class PodRun:
                 for one in container.get("ports") or []
                 if "name" in one
             },
-            env=launch.env,
-            cwd=launch.cwd,
-            user=launch.user,
-            translate=self.sandbox.translation(container).text,
+            inside=self.sandbox.inside(container),
         )
         return {kind: Probe(probe, target) for kind, probe in declared.items()}
 

@@ -7,14 +7,13 @@ least once a second, so that nobody waits for nothing. How long a start may take
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
+
+from local.cluster.execution import Inside, execute
 
 if TYPE_CHECKING:
     from local.cluster.manifests import Object
@@ -30,18 +29,12 @@ class Target:
     Attributes:
         address: the pod's address.
         ports: the container's named ports.
-        env: the container's variables.
-        cwd: its working directory.
-        user: its user; None for the node's own.
-        translate: gives the texts of a command the meaning they have here.
+        inside: what a command finds in the container.
     """
 
     address: str
     ports: Mapping[str, int]
-    env: Mapping[str, str] = field(repr=False)
-    cwd: str
-    user: int | None
-    translate: Callable[[str], str]
+    inside: Inside
 
 
 class Tell(Protocol):
@@ -117,27 +110,10 @@ class Probe:
             return False
 
     async def _command(self, command: list[str]) -> bool:
-        user = self._target.user
-        process = await asyncio.create_subprocess_exec(
-            *map(self._target.translate, command),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd=self._target.cwd,
-            env=dict(self._target.env),
-            start_new_session=True,
-            user=user,
-            group=user,
-            extra_groups=None if user is None else [],
-        )
-        try:
-            return await process.wait() == 0
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+        return (await execute(command, self._target.inside)).code == 0
 
     async def _http(self, request: Object) -> bool:
-        host = self._target.translate(request.get("host") or "") or self._target.address
+        host = self._target.inside.translate(request.get("host") or "") or self._target.address
         scheme = (request.get("scheme") or "HTTP").lower()
         path = "/" + (request.get("path") or "/").lstrip("/")
         url = f"{scheme}://{host}:{self._port(request['port'])}{path}"
@@ -151,7 +127,7 @@ class Probe:
             return 200 <= response.status < 400
 
     async def _tcp(self, request: Object) -> bool:
-        host = self._target.translate(request.get("host") or "") or self._target.address
+        host = self._target.inside.translate(request.get("host") or "") or self._target.address
         _, writer = await asyncio.open_connection(host, self._port(request["port"]))
         writer.close()
         return True

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from local.account.files import write_private
 from local.cluster.containers import Launch
 from local.cluster.environment import container_environment, expand
+from local.cluster.execution import Inside
 from local.cluster.injection import containers, inject, service_account
 from local.cluster.place import API_NAMES, GIT_NAME, ClusterError, Place
 from local.cluster.translation import Translation, service_names
@@ -166,6 +167,20 @@ class Sandbox:
             env=env,
             cwd=translation.text(directory) if directory else str(self.home),
             user=self.user,
+        )
+
+    def inside(self, container: Object) -> Inside:
+        """What a command finds in a container.
+
+        Raises:
+            ClusterError: as for `launch`.
+        """
+        launch = self.launch(container)
+        return Inside(
+            env=launch.env,
+            cwd=launch.cwd,
+            user=launch.user,
+            translate=self.translation(container).text,
         )
 
     def _base_environment(self, translation: Translation) -> dict[str, str]:

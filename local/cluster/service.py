@@ -7,7 +7,6 @@ signalled. It deploys nothing: the manifests are made by others.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import shutil
@@ -24,6 +23,7 @@ import psutil
 from local.account.files import write_private
 from local.account.service import loopback_address
 from local.cluster import control
+from local.cluster.asking import address_file, addresses, ask, order
 from local.cluster.containers import Container, record_process, recorded_process
 from local.cluster.place import ClusterError, cluster_folder, pods_folder
 from local.cluster.status import Component
@@ -81,9 +81,7 @@ def apply(paths: Paths) -> None:
     Raises:
         ClusterError: the cluster does not run, or cannot use the manifests.
     """
-    code, answer = _ask(paths, "POST", control.APPLY)
-    if code != http.client.NO_CONTENT:
-        raise ClusterError(answer.decode())
+    order(paths, control.APPLY)
 
 
 def status(paths: Paths) -> Status:
@@ -91,11 +89,11 @@ def status(paths: Paths) -> Status:
     process = recorded_process(_pid_file(paths))
     if process is None or not _healthy(paths, process.pid):
         return Status()
-    _, answer = _ask(paths, "GET", control.STATUS)
+    _, answer = ask(paths, "GET", control.STATUS)
     content = json.loads(answer)
     return Status(
         pid=process.pid,
-        url=f"https://{_addresses(paths)['api']}",
+        url=f"https://{addresses(paths)['api']}",
         components=tuple(Component(**one) for one in content["components"]),
         services=tuple(content["services"].items()),
         shared_user=content["users"],
@@ -167,7 +165,7 @@ def kubeconfig(paths: Paths) -> dict[str, Any]:
     """The administrator's kubeconfig; it names files, so no secret is in it."""
     name, folder = "local", cluster_folder(paths)
     cluster = {
-        "server": f"https://{_addresses(paths)['api']}",
+        "server": f"https://{addresses(paths)['api']}",
         "certificate-authority": str(folder / "authority" / "ca.pem"),
     }
     return {
@@ -186,7 +184,7 @@ def _spawn(paths: Paths, manifests_folder: Path, image_folder: Path) -> None:
         raise ClusterError("The local account does not run: start it first.")
     pods = pods_folder(paths)
     write_private(_record(paths), str(pods).encode())
-    _address_file(paths).unlink(missing_ok=True)
+    address_file(paths).unlink(missing_ok=True)
     with _log(paths).open("ab") as log:
         process = subprocess.Popen(
             [
@@ -224,7 +222,7 @@ def _end(paths: Paths) -> None:
                 process.kill()
                 process.wait(_END_SECONDS)
     _pid_file(paths).unlink(missing_ok=True)
-    _address_file(paths).unlink(missing_ok=True)
+    address_file(paths).unlink(missing_ok=True)
 
 
 def _end_pods(paths: Paths) -> None:
@@ -240,41 +238,15 @@ def _end_pods(paths: Paths) -> None:
 def _healthy(paths: Paths, pid: int) -> bool:
     """Whether this very process answers at the cluster's address."""
     try:
-        _, answer = _ask(paths, "GET", control.HEALTH)
+        _, answer = ask(paths, "GET", control.HEALTH)
         return bool(json.loads(answer)["pid"] == pid)
     except (ClusterError, ValueError, KeyError):
         return False
 
 
-def _ask(paths: Paths, method: str, route: str) -> tuple[int, bytes]:
-    """Ask the cluster itself, as its administrator.
-
-    Raises:
-        ClusterError: it does not answer.
-    """
-    try:
-        address = _addresses(paths)["git"]
-        token = (cluster_folder(paths) / "admin-token").read_text("utf-8").strip()
-        with contextlib.closing(http.client.HTTPConnection(address, timeout=30)) as connection:
-            connection.request(method, route, headers={"Authorization": f"Bearer {token}"})
-            response = connection.getresponse()
-            return response.status, response.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise ClusterError(f"The cluster does not answer: {error}.") from None
-
-
 def _last_line(paths: Paths) -> str:
     lines = _log(paths).read_text("utf-8", errors="replace").strip().splitlines()
     return lines[-1] if lines else "it wrote no log."
-
-
-def _addresses(paths: Paths) -> dict[str, str]:
-    content: dict[str, str] = json.loads(_address_file(paths).read_bytes())
-    return content
-
-
-def _address_file(paths: Paths) -> Path:
-    return cluster_folder(paths) / "address"
 
 
 def _pid_file(paths: Paths) -> Path:

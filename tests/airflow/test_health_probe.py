@@ -72,7 +72,7 @@ class _Airflow(http.server.BaseHTTPRequestHandler):
     metadata = "healthy"
 
     def do_GET(self) -> None:
-        if self.path == "/execution/health/ping":
+        if self.path == "/execution/health":
             answer: object = {"ok": [], "failing": {}}
         else:
             answer = {

@@ -115,7 +115,8 @@ def test_the_function(recording: Recording) -> None:
     assert function["name"] == "airflow-dev-airflow-keys"
     assert function["handler"] == "lambdas.airflow_keys.handler.handle"
     assert (function["runtime"], function["architectures"]) == ("python3.13", ["arm64"])
-    assert "environment" not in function
+    # A login of a day, and an hour in which pods are restarted.
+    assert function["environment"] == {"variables": {"OVERLAP_SECONDS": "90000"}}
     group = recording.one(LOG_GROUP).plain
     assert group["name"] == "/aws/lambda/airflow-dev-airflow-keys"
     assert (group["kmsKeyId"], group["retentionInDays"]) == (KMS, 30)
@@ -140,13 +141,15 @@ def test_the_function_waits_for_its_rights_and_its_log(recording: Recording) -> 
     }
 
 
-def test_the_function_puts_keys_and_reads_none(recording: Recording) -> None:
-    put, encrypt = json.loads(
+def test_the_function_puts_and_reads_these_keys_alone(recording: Recording) -> None:
+    put, encrypt, read = json.loads(
         recording.one(POLICY, "airflow-keys-function-put-keys").plain["policy"]
     )["Statement"]
     arns = {secret_arn(environment, key) for environment in ENVIRONMENTS for key in KEYS}
     assert put["Action"] == ["secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue"]
     assert set(put["Resource"]) == arns
+    assert read["Action"] == "secretsmanager:GetSecretValue"
+    assert set(read["Resource"]) == arns
     assert encrypt["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
     assert encrypt["Resource"] == KMS
     condition = encrypt["Condition"]["StringEquals"]

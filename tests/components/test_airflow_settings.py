@@ -81,13 +81,15 @@ def test_airflow_reads_the_keys_from_memory(
 ) -> None:
     settings = {
         "fernet": ("AIRFLOW__CORE__FERNET_KEY_CMD", f"cat {KEYS_FOLDER}/fernet"),
-        "jwt": ("AIRFLOW__API_AUTH__JWT_SECRET_CMD", f"cat {KEYS_FOLDER}/jwt"),
+        "jwt": ("AIRFLOW_CONFIG", f"{KEYS_FOLDER}/airflow.cfg"),
         "api": ("AIRFLOW__API__SECRET_KEY_CMD", f"cat {KEYS_FOLDER}/api"),
     }
     for component, pod in templates.items():
         init = pod["spec"].get("initContainers", ())
         held = [argument.partition("=")[0] for each in init for argument in each["args"][3:]]
-        commands = {key: value for key, value in own[component].items() if key.endswith("_CMD")}
+        commands = {
+            key: value for key, value in own[component].items() if key.endswith(("_CMD", "_CONFIG"))
+        }
         assert commands == dict(settings[key] for key in held)
         volumes = {each["name"]: each for each in pod["spec"]["volumes"]}
         (container,) = pod["spec"]["containers"]
@@ -145,7 +147,14 @@ def test_pools_are_as_budgeted(own: Mapping[str, Mapping[str, str]]) -> None:
 def test_each_component_is_told_the_rest_of_what_is_its_own(
     own: Mapping[str, Mapping[str, str]],
 ) -> None:
-    common = ("_CMD", "SQL_ALCHEMY_CONN", "SQL_ALCHEMY_CONN_ASYNC", "POOL_SIZE", "MAX_OVERFLOW")
+    common = (
+        "_CMD",
+        "_CONFIG",
+        "SQL_ALCHEMY_CONN",
+        "SQL_ALCHEMY_CONN_ASYNC",
+        "POOL_SIZE",
+        "MAX_OVERFLOW",
+    )
     rest = {
         component: {key: value for key, value in variables.items() if not key.endswith(common)}
         for component, variables in own.items()
@@ -160,6 +169,7 @@ def test_each_component_is_told_the_rest_of_what_is_its_own(
             "AIRFLOW__API__PORT": "8080",
             "AIRFLOW__API__WORKERS": "4",
             "AIRFLOW__EXECUTION_API__JWT_EXPIRATION_TIME": "1200",
+            "AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME": "86400",
             "METADATA_PATIENCE_SECONDS": "5",
             **logs,
         },

@@ -10,7 +10,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,11 @@ class RunningAirflow:
     address: str
     """URL of the web interface, without a path."""
     user: str
-    password: str = field(repr=False)
+
+    @property
+    def password(self) -> str:
+        """The user's, which is another one after a restart of the API server."""
+        return password(self.checkout.paths, ENVIRONMENT)
 
     def api(self) -> AirflowApi:
         """Log in to the REST API."""
@@ -149,7 +153,6 @@ def airflow_of(checkout: Checkout) -> Iterator[RunningAirflow]:
         up=up,
         address=found.address,
         user=USER,
-        password=password(checkout.paths, ENVIRONMENT),
     )
     more = [*MORE_DAGS.glob("*/*.py")]
     for file in more:

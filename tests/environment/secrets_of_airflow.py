@@ -31,7 +31,7 @@ def _key(key: str, made: str, ends: str) -> Secret:
                 Belongs(
                     kind=FILE,
                     where=f"pods/{object_name(component)}/volumes/keys/{key}",
-                    reason="Airflow reads it by a command; the volume is in memory on a cluster",
+                    reason="Airflow reads it there; the volume is in memory on a cluster",
                     seen=WITH_AIRFLOW,
                 )
                 for component, keys in KEYS_OF.items()
@@ -42,9 +42,13 @@ def _key(key: str, made: str, ends: str) -> Secret:
 
 
 OF_AIRFLOW = (
-    _key("fernet", "32 random bytes", "never replaced; rotate by hand, with both keys for a while"),
-    _key("jwt", "64 random bytes", "replace it and restart; running tasks lose their tokens"),
-    _key("api", "32 random bytes", "replace it and restart; people log in anew"),
+    _key(
+        "fernet",
+        "32 random bytes",
+        "when it is rotated: everything is encrypted with the next one by then",
+    ),
+    _key("jwt", "an Ed25519 key", "when it is rotated, a day after the next one has begun to sign"),
+    _key("api", "32 random bytes", "when it is rotated; who is just logging in begins anew"),
     Secret(
         name="token of a task",
         maker="the scheduler, for one try of one task; the API server renews it",

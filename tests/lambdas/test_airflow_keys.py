@@ -15,6 +15,8 @@ import boto3
 import botocore.session
 import pytest
 from botocore.stub import Stubber
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from lambdas.airflow_keys import handler
 from lambdas.airflow_keys.handler import handle
@@ -82,8 +84,8 @@ def test_each_key_is_what_airflow_wants(keys: Keys, capfd: pytest.CaptureFixture
     values = keys.values
     assert len(base64.urlsafe_b64decode(values["fernet"])) == 32
     assert len(values["fernet"]) == 44
-    # Without padding, as Python makes them: each byte is there nevertheless.
-    assert len(base64.urlsafe_b64decode(values["jwt"] + "==")) == 64
+    assert isinstance(load_pem_private_key(values["jwt"].encode(), None), Ed25519PrivateKey)
+    # Without padding, as Python makes it: each byte is there nevertheless.
     assert len(base64.urlsafe_b64decode(values["api"] + "=")) == 32
     logged = capfd.readouterr().out
     lines = [json.loads(line) for line in logged.splitlines()]
@@ -148,7 +150,7 @@ def test_who_comes_second_leaves_the_first_value(
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("AccessDeniedException", "allow the function's role secretsmanager:DescribeSecret and"),
+        ("AccessDeniedException", "allow the function's role secretsmanager:DescribeSecret, "),
         ("InvalidRequestException", "restore it if it waits for its deletion"),
         ("EncryptionFailure", "enable its key, and allow the function's role kms:GenerateDataKey"),
         ("LimitExceededException", "look the code up in the API reference"),
@@ -186,7 +188,7 @@ def test_without_a_network_it_says_so(
 @pytest.mark.parametrize(
     ("event", "sentence"),
     [
-        ([], "The event is no object; allowed is a JSON object with region, secrets: correct"),
+        ([], "The event is no object; allowed is a JSON object with force, proof, reg"),
         ({"region": "r"}, "Event key secrets is missing; allowed is required"),
         ({"secrets": {"jwt": "a"}}, "Event key region is missing; allowed is required"),
         ({"region": "r", "secrets": {"jwt": "a"}, "x": 1}, "The event has x; allowed is a JSON"),
