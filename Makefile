@@ -4,6 +4,7 @@ ENV ?= local
 ENGINE ?= builtin
 DB ?= application
 AS ?=
+WHAT ?=
 JSON ?=
 DATABASES_ONLY ?=
 
@@ -18,7 +19,7 @@ JUDGES := $(JUDGES_VENV)/.ready
 LOCK := uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status password preview psql test lint format package certificates tunnel lock image judges faults soak
+.PHONY: help up down status password preview psql test lint format package certificates tunnel rotate lock image judges faults soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +62,9 @@ preview: $(READY) ## what the program would declare: make preview ENV=prod (JSON
 
 psql: $(READY) ## a SQL prompt with a login's own token: make psql DB=application AS=billing
 	@$(RUN) -m local psql --database $(DB) --as "$(AS)"
+
+rotate: $(READY) ## a new password or key now: make rotate WHAT=billing-bi (ENV=prod: with your own AWS login)
+	@$(RUN) -m local rotate --what "$(WHAT)" --env $(ENV)
 
 test: lint $(IMAGE) $(JUDGES) ## every test, on real PostgreSQL and the AWS request protocol
 	@$(RUN) -m pytest

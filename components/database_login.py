@@ -12,10 +12,13 @@ from datetime import datetime
 
 import pulumi_aws as aws
 import pulumi_postgresql as postgresql
-from pulumi import ComponentResource, Input, Output, ResourceOptions
+from pulumi import Alias, ComponentResource, Input, Output, ResourceOptions
 
 from components.database_server import DatabaseServer
 
+DATABASE_LOGIN = "airflow-postgres:components:DatabaseLogin"
+ROTATED_LOGIN = "airflow-postgres:components:RotatedLogin"
+"""The types of the two kinds of login; a login that changes its kind is known by the other."""
 IAM_MEMBERSHIP = "rds_iam"
 """Members of this role log in with an IAM token, and with nothing else. Never grant it to a group
 role: all members of that would lose their own way in."""
@@ -66,6 +69,8 @@ class DatabaseLogin(ComponentResource):
 
     user: Output[str]
     """Name of the login in PostgreSQL."""
+    logins: Output[list[str]]
+    """The same, as the only one."""
     iam_role_arn: Output[str]
     """IAM role that may log in as it."""
     iam_role_name: Output[str]
@@ -74,7 +79,9 @@ class DatabaseLogin(ComponentResource):
     def __init__(
         self, name: str, args: DatabaseLoginArgs, opts: ResourceOptions | None = None
     ) -> None:
-        super().__init__("airflow-postgres:components:DatabaseLogin", name, None, opts)
+        # One that was rotated until now keeps its IAM role.
+        former = ResourceOptions(aliases=[Alias(type_=ROTATED_LOGIN)])
+        super().__init__(DATABASE_LOGIN, name, None, ResourceOptions.merge(former, opts))
         login = postgresql.Role(
             f"{name}-login",
             name=args.user,
@@ -113,11 +120,13 @@ class DatabaseLogin(ComponentResource):
         )
 
         self.user = login.name
+        self.logins = Output.all(login.name)
         self.iam_role_arn = iam_role.arn
         self.iam_role_name = iam_role.name
         self.register_outputs(
             {
                 "user": self.user,
+                "logins": self.logins,
                 "iam_role_arn": self.iam_role_arn,
                 "iam_role_name": self.iam_role_name,
             }

@@ -126,14 +126,17 @@ def connect(
     )
 
 
-def read_secret(*, region: str, secret_arn: str, key_arn: str) -> Document:
-    """Reading one secret, and decrypting that one alone with its key."""
+def read_secret(
+    *, region: str, secret_arn: str, key_arn: str, ends_at: datetime | None = None
+) -> Document:
+    """Reading one secret, until `ends_at` (UTC) if given, and decrypting that one with its key."""
     return document(
         {
             "Sid": "ReadSecret",
             "Effect": "Allow",
             "Action": "secretsmanager:GetSecretValue",
             "Resource": secret_arn,
+            **_until(ends_at),
         },
         {
             "Sid": "DecryptSecret",

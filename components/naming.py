@@ -225,6 +225,15 @@ def connection_secret(environment: str, workflow: str) -> str:
     return _secret(environment, "connections", workflow)
 
 
+def login_secret(environment: str, name: str) -> str:
+    """Secret that holds the rotated login of a person or agent.
+
+    Raises:
+        ValueError: other characters, or longer than Secrets Manager allows.
+    """
+    return _secret(environment, "logins", name)
+
+
 def key_secret(environment: str, key: str) -> str:
     """Secret that holds one of Airflow's own keys, such as `fernet`.
 

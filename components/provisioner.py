@@ -16,6 +16,7 @@ from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 
 from components import iam_documents, naming
 from components.bootstrap_function import BootstrapFunctionArgs, bootstrap_function
+from components.database_function import FunctionSite
 from components.postgres_instance import PostgresInstance
 
 MAINTENANCE_DATABASE = "postgres"
@@ -124,11 +125,13 @@ class Provisioner(ComponentResource):
             BootstrapFunctionArgs(
                 instance=args.instance,
                 region=args.region,
-                account=args.account,
-                vpc_id=args.vpc_id,
-                subnet_ids=args.subnet_ids,
                 package=args.package,
-                log_retention_days=args.log_retention_days,
+                site=FunctionSite(
+                    vpc_id=args.vpc_id,
+                    subnet_ids=args.subnet_ids,
+                    key_arn=args.instance.key_arn,
+                    log_retention_days=args.log_retention_days,
+                ),
             ),
             self._child,
         )

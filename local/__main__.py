@@ -32,6 +32,9 @@ def parser() -> argparse.ArgumentParser:
     psql = add("psql", help="a SQL prompt as a login, with its token")
     psql.add_argument("--database", default="application")
     psql.add_argument("--as", dest="name", default="")
+    rotate = add("rotate", help="give a login a new password now, or Airflow a new key")
+    rotate.add_argument("--what", default="")
+    rotate.add_argument("--env", default="local")
     for name in ("package", "certificates", "tunnel"):
         add(name).add_argument("--env", required=True)
     return commands
@@ -41,7 +44,7 @@ def is_sentence(error: Exception) -> bool:
     """Tell whether the error's text is a sentence for the user, and not a fault of the project."""
     # Imported only now: no command needs them all.
     from lambdas.wheels import PackageError  # noqa: PLC0415
-    from local import certificates, deploy, login, pulumi_cli, tunnel  # noqa: PLC0415
+    from local import certificates, deploy, login, pulumi_cli, rotation, tunnel  # noqa: PLC0415
     from local.account.service import AccountError  # noqa: PLC0415
     from local.airflow_api import AirflowError  # noqa: PLC0415
     from local.cluster.place import ClusterError  # noqa: PLC0415
@@ -61,6 +64,7 @@ def is_sentence(error: Exception) -> bool:
             deploy.DeployError,
             login.LoginError,
             pulumi_cli.PulumiCliError,
+            rotation.RotationError,
             tunnel.TunnelError,
         ),
     )

@@ -2,11 +2,13 @@
 
 A workflow presents the web identity token of its service account to STS; people, agents and
 deployers assume their role with their own keys; both sign an IAM token for exactly one instance and
-user. There is no other way in, and none is added here.
+user. Only where the settings say so there is a password, in a secret that the role may read. There
+is no other way in, and none is added here.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from components import naming
 from local.account.oidc import Issuer
 from local.paths import Paths
-from stacks.settings import Settings
+from stacks.settings import Agent, Person, Settings, Workflow
 
 PREFIX = "airflow-local"
 SESSION_NAME = "local"
@@ -38,13 +40,15 @@ class Login:
     """As in the settings: `billing`; or `provisioner`, `master`."""
     environment: str
     user: str
-    """The PostgreSQL login."""
+    """The PostgreSQL login; of a pair that takes turns, what both names begin with."""
     role_arn: str
     """The IAM role that may use it."""
     service_account: str | None = None
     """The Kubernetes service account that gets the role by web identity."""
     profile: str | None = None
     """The profile in the shared credentials file that assumes the role."""
+    secret: str | None = None
+    """The secret with its password, if it has one."""
 
     @property
     def how(self) -> str:
@@ -84,15 +88,9 @@ class Access:
             login
             for environment in settings.environments
             for login in (
-                *(self._workflow(environment, one.name) for one in settings.workflows),
-                *(
-                    self._visitor(environment, "person", one.name, one.principal)
-                    for one in settings.people
-                ),
-                *(
-                    self._visitor(environment, "agent", one.name, one.principal)
-                    for one in settings.agents
-                ),
+                *(self._workflow(environment, one) for one in settings.workflows),
+                *(self._visitor(environment, "person", one) for one in settings.people),
+                *(self._visitor(environment, "agent", one) for one in settings.agents),
             )
         ]
 
@@ -174,6 +172,21 @@ class Access:
             region_name=self._settings.region,
         )
 
+    def credential(self, login: Login, instance: Instance) -> tuple[str, str]:
+        """Return the user and what it logs in with now: a token, or what its secret holds.
+
+        Raises:
+            LoginError: whoever the login is for gets neither.
+        """
+        if login.secret is None:
+            return login.user, self.token(login, instance)
+        client = self.session(login).client("secretsmanager")
+        try:
+            held = json.loads(client.get_secret_value(SecretId=login.secret)["SecretString"])
+        except (BotoCoreError, ClientError) as error:
+            raise LoginError(f"{login.user} cannot read {login.secret} ({error})") from error
+        return held["username"], held["password"]
+
     def token(self, login: Login, instance: Instance) -> str:
         """Return an IAM token for this login on this instance; it lives 15 minutes."""
         client = self.session(login).client("rds")
@@ -185,12 +198,13 @@ class Access:
     def connect(
         self, login: Login, instance: Instance, *, autocommit: bool = False
     ) -> psycopg.Connection[tuple[Any, ...]]:
-        """Connect as `login` with a fresh token, over TLS that is verified in full."""
+        """Connect as `login`, with a fresh token or its password, over TLS verified in full."""
+        user, password = self.credential(login, instance)
         return psycopg.connect(
             host=instance.host,
             port=instance.port,
-            user=login.user,
-            password=self.token(login, instance),
+            user=user,
+            password=password,
             dbname=instance.default_database,
             sslmode="verify-full",
             sslrootcert=str(self._paths.ca_bundle),
@@ -212,22 +226,28 @@ class Access:
             )
         return dict(granted)
 
-    def _workflow(self, environment: str, name: str) -> Login:
+    def _workflow(self, environment: str, workflow: Workflow) -> Login:
+        name = workflow.name
+        secret = naming.connection_secret(environment, name)
         return Login(
             name=name,
             environment=environment,
             user=naming.login_name(environment, name),
             role_arn=self._role(naming.access_role(environment, "workflow", name)),
             service_account=f"{naming.namespace(environment)}/{naming.service_account(name)}",
+            secret=None if workflow.interval_days is None else secret,
         )
 
-    def _visitor(self, environment: str, kind: str, name: str, principal: str) -> Login:
+    def _visitor(self, environment: str, kind: str, reader: Person | Agent) -> Login:
+        name = reader.name
+        secret = naming.login_secret(environment, name)
         return Login(
             name=name,
             environment=environment,
             user=naming.login_name(environment, name),
             role_arn=self._role(naming.access_role(environment, kind, name)),
-            profile=principal.rsplit("/", 1)[-1],
+            profile=reader.principal.rsplit("/", 1)[-1],
+            secret=None if reader.interval_days is None else secret,
         )
 
     def _role(self, name: str) -> str:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 from components import naming
+from components.rotation_names import rotated_logins
 
 if TYPE_CHECKING:
     from stacks.declarations import Agent, Person, Workflow
@@ -26,8 +27,10 @@ class Grant:
     name: str
     principal: str
     """Who may use the login: an IAM principal, or a workflow's Kubernetes service account."""
-    login: str
-    """The PostgreSQL login on the application instance."""
+    logins: tuple[str, ...]
+    """The PostgreSQL login on the application instance; two that take turns if it is rotated."""
+    rotation_days: int | None
+    """How often the password changes; None: there is none, but IAM tokens."""
     writes: tuple[str, ...]
     """Schemas it may create and change tables in, the live version first."""
     reads: tuple[str, ...]
@@ -47,7 +50,10 @@ class Grant:
         if self.kind != "workflow":
             who = f"{self.name} ({self.kind}, {self.principal})"
         until = f" until {self.expires}" if self.expires else ""
-        return f"{who} {', '.join(rights)}{until}"
+        rotated = ""
+        if self.rotation_days:
+            rotated = f", with a password that changes every {_days(self.rotation_days)}"
+        return f"{who} {', '.join(rights)}{until}{rotated}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,12 +155,19 @@ def _workflow(environment: str, workflow: Workflow, schemas: dict[str, tuple[str
         kind="workflow",
         name=workflow.name,
         principal=f"system:serviceaccount:{naming.namespace(environment)}:{account}",
-        login=naming.login_name(environment, workflow.name),
+        logins=_logins(environment, workflow.name, workflow.interval_days),
+        rotation_days=workflow.interval_days,
         writes=own if workflow.writes else (),
         reads=others if workflow.writes else own + others,
         connection_limit=workflow.connection_limit,
         expires=None,
     )
+
+
+def _logins(environment: str, name: str, interval_days: int | None) -> tuple[str, ...]:
+    if interval_days is None:
+        return (naming.login_name(environment, name),)
+    return rotated_logins(environment, name)[:2]
 
 
 def _reader(
@@ -168,12 +181,17 @@ def _reader(
         kind=kind,
         name=reader.name,
         principal=reader.principal,
-        login=naming.login_name(environment, reader.name),
+        logins=_logins(environment, reader.name, reader.interval_days),
+        rotation_days=reader.interval_days,
         writes=(),
         reads=tuple(schema for name in reader.reads for schema in schemas[name]),
         connection_limit=reader.connection_limit,
         expires=reader.expires,
     )
+
+
+def _days(number: int) -> str:
+    return "day" if number == 1 else f"{number} days"
 
 
 def _listed(schemas: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,9 +103,17 @@ def declare_airflow(
     environment: str,
     foundation: AirflowFoundation,
     workflows: Mapping[str, Workflow],
-    application: DatabaseServer,
+    applications: Iterable[DatabaseServer],
 ) -> Mapping[str, Any]:
-    """Declare the Airflow of `environment`, and return what the stack exports of it."""
+    """Declare the Airflow of `environment`, and return what the stack exports of it.
+
+    Args:
+        site: where.
+        environment: whose.
+        foundation: what all environments share.
+        workflows: the environment's.
+        applications: what they connect to.
+    """
     settings, keys = site.settings, foundation.keys
     access = _metadata_access(site, environment, foundation)
     endpoint = foundation.metadata.endpoint
@@ -136,7 +144,7 @@ def declare_airflow(
                 WorkflowTasks(name=name, slots=each.pool.slots, iam_role_arn=each.iam_role_arn)
                 for name, each in workflows.items()
             ],
-            network=_network(site, foundation.metadata, application),
+            network=_network(site, foundation.metadata, applications),
             executor_kubeconfig=settings.kubernetes == "local-node",
             # What pods use without being given an output of it: rights, values of secrets.
             after=[access, keys, foundation.task_logs, *workflows.values()],
@@ -202,12 +210,14 @@ def _size(component: AirflowComponent) -> ComponentSize:
     )
 
 
-def _network(site: Site, metadata: PostgresInstance, application: DatabaseServer) -> NetworkPaths:
+def _network(
+    site: Site, metadata: PostgresInstance, applications: Iterable[DatabaseServer]
+) -> NetworkPaths:
     networks = site.settings.networks
     return NetworkPaths(
         database_cidrs=site.database_cidrs,
         metadata_port=metadata.endpoint.port,
-        application_port=application.endpoint.port,
+        application_ports=sorted({server.endpoint.port for server in applications}),
         aws_api_cidrs=networks.aws_apis,
         git_cidrs=networks.git,
         git_port=git_port(site.settings.airflow.dags.repository),

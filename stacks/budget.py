@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from components.rotated_login import ROTATOR_CONNECTIONS
 from stacks.errors import SettingsError
 from stacks.instance_classes import MEMORY_GIB, family
 from stacks.sentences import key, shown
 
 if TYPE_CHECKING:
+    from stacks.declarations import Agent, Person, Workflow
     from stacks.settings import Settings
     from stacks.sizes import AirflowComponent
 
@@ -199,22 +201,27 @@ def _airflow(settings: Settings) -> Iterator[Line]:
 
 def _application(settings: Settings) -> InstanceBudget:
     environments = len(settings.environments)
-    holders = [
-        *(("workflow", each.name, each.connection_limit) for each in settings.workflows),
-        *(("person", each.name, each.connection_limit) for each in settings.people),
-        *(("agent", each.name, each.connection_limit) for each in settings.agents),
+    holders: list[tuple[str, Workflow | Person | Agent]] = [
+        *(("workflow", each) for each in settings.workflows),
+        *(("person", each) for each in settings.people),
+        *(("agent", each) for each in settings.agents),
     ]
-    lines = [
-        Line(
-            consumer=f"{kind} {name}",
-            arithmetic=f"{_many(environments, 'environment')} x {limit}",
-            connections=environments * limit,
-        )
-        for kind, name, limit in holders
-    ]
+    lines = [_holder(environments, kind, each) for kind, each in holders]
     if settings.connection_proxy:
         lines.append(_fixed("RDS Proxy", "its own, estimated", PROXY_CONNECTIONS))
     return _instance(settings, "application", lines, databases=1)
+
+
+def _holder(environments: int, kind: str, each: Workflow | Person | Agent) -> Line:
+    connections, how = each.connection_limit, str(each.connection_limit)
+    if each.interval_days is not None:
+        connections = 2 * each.connection_limit + ROTATOR_CONNECTIONS
+        how = f"(2 logins x {each.connection_limit} + {ROTATOR_CONNECTIONS} to rotate)"
+    return Line(
+        consumer=f"{kind} {each.name}",
+        arithmetic=f"{_many(environments, 'environment')} x {how}",
+        connections=environments * connections,
+    )
 
 
 def _instance(

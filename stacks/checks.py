@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from components import naming
 from components.airflow.names import COMPONENTS, MIGRATION_IDENTITY
+from components.rotation_names import rotated_logins
 from stacks import airflow_checks, instance_checks
 from stacks.sentences import NOUNS, entry, key, nearest, shown
 
@@ -37,6 +38,7 @@ def problems(settings: Settings, today: date) -> Iterator[str]:
     yield from _accounts(settings)
     yield from _reads(settings)
     yield from _versions(settings)
+    yield from _intervals(settings)
     yield from _expiry(settings, today)
     yield from _powerful_agents(settings)
     yield from instance_checks.problems(settings)
@@ -93,6 +95,9 @@ def _repeated_names(settings: Settings) -> Iterator[str]:
 def _derived(group: str, environment: str, each: Workflow | Person | Agent) -> Iterator[str]:
     """The names that must be unique and fit; `_writer` is longer than any version of a schema."""
     yield f"PostgreSQL role {naming.login_name(environment, each.name)}"
+    if each.interval_days is not None:
+        for role in rotated_logins(environment, each.name):
+            yield f"PostgreSQL role {role}"
     yield f"IAM role {naming.access_role(environment, NOUNS[group], each.name)}"
     if group == "workflows":
         for role in naming.group_roles(environment, each.name):
@@ -184,6 +189,21 @@ def _versions(settings: Settings) -> Iterator[str]:
                 f"{shown(workflow.versions)}; it must contain the live schemaVersion, "
                 f"{workflow.schema_version}; add it to the list."
             )
+
+
+def _intervals(settings: Settings) -> Iterator[str]:
+    groups: Mapping[str, Sequence[Workflow | Person]] = {
+        "workflows": settings.workflows,
+        "people": settings.people,
+    }
+    for group, entries in groups.items():
+        for index, each in enumerate(entries):
+            if each.login != "rotated" and each.rotation_days is not None:
+                yield (
+                    f"{entry(group, index, each.name, 'rotationDays')} is {each.rotation_days}; "
+                    "it must stand beside login: rotated, as nothing else has a password; "
+                    "remove it, or write login: rotated."
+                )
 
 
 def _expiry(settings: Settings, today: date) -> Iterator[str]:

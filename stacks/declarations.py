@@ -13,14 +13,45 @@ from pydantic import Field
 from stacks.fields import ConnectionLimit, Day, Model, Name, Principal
 
 SchemaVersion = Annotated[int, Field(ge=1, le=9999)]
+LoginKind = Literal["iam", "rotated"]
+# Secrets Manager allows 1,000; nobody gains by a password that lives longer than a year.
+RotationDays = Annotated[int, Field(ge=1, le=365)]
+ROTATION_DAYS = 7
+"""How often a password is rotated where nothing is said: each week, so that it is routine."""
 
 
-class Workflow(Model):
+class _Named(Model):
+    """Someone with a login, which is called like it."""
+
+    name: Name = Field(description="Its name. In PostgreSQL its dashes become underscores.")
+
+
+class _Login(Model):
+    """Someone who may be unable to use IAM."""
+
+    login: LoginKind = Field(
+        default="iam",
+        description="How it logs in. iam, also when absent: with a token of its IAM role that "
+        "lives 15 minutes. rotated: for clients that cannot do that, with a password that changes "
+        "by itself, in a secret that its IAM role may read.",
+    )
+    rotation_days: RotationDays | None = Field(
+        default=None,
+        description="Days from one password to the next, with login: rotated; clients have to read "
+        f"the secret at least that often. Absent: {ROTATION_DAYS}.",
+    )
+
+    @property
+    def interval_days(self) -> int | None:
+        """Days from one password to the next; None: there is no password."""
+        if self.login != "rotated":
+            return None
+        return self.rotation_days or ROTATION_DAYS
+
+
+class Workflow(_Login, _Named):
     """A workflow: its schema in every environment, its login, its limits."""
 
-    name: Name = Field(
-        description="Name of the workflow. In PostgreSQL its dashes become underscores."
-    )
     writes: bool = Field(
         description="true: it may create and change tables in its own schema; "
         "false: it may only read them."
@@ -28,11 +59,6 @@ class Workflow(Model):
     reads: tuple[Name, ...] = Field(
         default=(),
         description="Other workflows whose schemas it may read. Absent: only its own.",
-    )
-    login: Literal["iam"] = Field(
-        default="iam",
-        description="How it logs in. iam, also when absent: with a token of its IAM role "
-        "that lives 15 minutes.",
     )
     connection_limit: ConnectionLimit = Field(
         description="Most connections its login may hold in one environment; "
@@ -62,12 +88,9 @@ class Workflow(Model):
         return tuple(sorted(self.schema_versions or (self.schema_version,)))
 
 
-class _Reader(Model):
+class _Reader(_Named):
     """Someone who reads schemas until a day, and owns nothing."""
 
-    name: Name = Field(
-        description="Name of the login. In PostgreSQL its dashes become underscores."
-    )
     principal: Principal = Field(
         description="The IAM role or user, in this account, that may use the login."
     )
@@ -87,12 +110,16 @@ class _Reader(Model):
         return datetime.combine(self.expires + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
 
 
-class Person(_Reader):
-    """A person, or a group of people, who reads with temporary credentials."""
+class Person(_Login, _Reader):
+    """A person, a group of people or a tool of theirs, who reads."""
 
 
 class Agent(_Reader):
     """An AI agent that reads with temporary credentials."""
+
+    @property
+    def interval_days(self) -> None:
+        """None: an agent never has a password."""
 
 
 AccessDays = Annotated[int, Field(ge=1, le=36_600)]

@@ -5,9 +5,9 @@ Its Airflow and the instances themselves are not declared here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import pulumi_postgresql as postgresql
 from pulumi import ComponentResource, Resource, ResourceOptions
@@ -16,13 +16,17 @@ from components import iam_documents, naming
 from components.database_login import DatabaseLogin, DatabaseLoginArgs
 from components.environment_schema import EnvironmentSchema, EnvironmentSchemaArgs
 from components.rendering import rendered
-from components.workflow import Workflow, WorkflowArgs
+from components.rotated_login import RotatedLogin, RotatedLoginArgs
+from components.workflow import Workflow, WorkflowArgs, WorkflowRotation
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pulumi import Input
 
     from components.airflow.task_logs import TaskLogs
     from components.database_server import DatabaseServer
+    from components.rotation import RotationSite
     from stacks import declarations
     from stacks.site import Site
 
@@ -49,7 +53,7 @@ class ApplicationData:
     """What workflows connect to: the instance, or the proxy in front of it."""
     provider: postgresql.Provider
     """The provisioner, connected to the application database."""
-    secrets_key_arn: Input[str]
+    rotation: RotationSite
     task_logs: TaskLogs
 
 
@@ -58,13 +62,13 @@ class Environment:
     """The workflows and readers of one environment."""
 
     workflows: Mapping[str, Workflow]
-    readers: Mapping[str, DatabaseLogin]
+    readers: Mapping[str, DatabaseLogin | RotatedLogin]
 
     def exported_workflows(self) -> Mapping[str, Any]:
         """What the stack exports of each workflow."""
         return {
             name: {
-                "login": workflow.user,
+                "logins": workflow.logins,
                 "roleArn": workflow.iam_role_arn,
                 "connectionSecret": workflow.connection_secret_name,
                 "pool": asdict(workflow.pool),
@@ -75,7 +79,11 @@ class Environment:
     def exported_readers(self) -> Mapping[str, Any]:
         """What the stack exports of each person and agent."""
         return {
-            name: {"login": login.user, "roleArn": login.iam_role_arn}
+            name: {
+                "logins": login.logins,
+                "roleArn": login.iam_role_arn,
+                "secret": login.secret_name if isinstance(login, RotatedLogin) else None,
+            }
             for name, login in self.readers.items()
         }
 
@@ -94,11 +102,11 @@ def declare_environment(site: Site, environment: str, data: ApplicationData) -> 
         workflows[workflow.name] = _workflow(
             site, environment, workflow, schemas, data, _after(opts, workflows or schemas)
         )
-    readers: dict[str, DatabaseLogin] = {}
+    readers: dict[str, DatabaseLogin | RotatedLogin] = {}
     for kind, group in (("person", settings.people), ("agent", settings.agents)):
         for reader in group:
             readers[reader.name] = _reader(
-                kind, environment, reader, schemas, data, _after(opts, readers or workflows)
+                site, environment, kind, reader, schemas, data, _after(opts, readers or workflows)
             )
     return Environment(workflows=workflows, readers=readers)
 
@@ -161,41 +169,72 @@ def _workflow(
             connection_limit=workflow.connection_limit,
             oidc_provider_arn=site.cluster.oidc_provider_arn,
             oidc_issuer=site.cluster.oidc_issuer,
-            secrets_key_arn=data.secrets_key_arn,
+            secrets_key_arn=data.rotation.secrets_key_arn,
             task_logs_policy=data.task_logs.write_policy(environment, workflow.name),
             region=site.settings.region,
             protected=site.settings.application.protected,
+            rotation=WorkflowRotation(
+                instance=data.instance, interval_days=workflow.interval_days, site=data.rotation
+            )
+            if workflow.interval_days is not None
+            else None,
         ),
         opts=opts,
     )
 
 
 def _reader(
-    kind: str,
+    site: Site,
     environment: str,
+    kind: str,
     reader: declarations.Person | declarations.Agent,
     schemas: Mapping[str, EnvironmentSchema],
     data: ApplicationData,
     opts: ResourceOptions,
-) -> DatabaseLogin:
+) -> DatabaseLogin | RotatedLogin:
+    name = f"{environment}-{reader.name}"
     read = [schemas[workflow] for workflow in reader.reads]
-    return DatabaseLogin(
-        f"{environment}-{reader.name}",
-        DatabaseLoginArgs(
-            user=naming.login_name(environment, reader.name),
-            server=data.instance,
-            database=naming.APPLICATION_DATABASE,
-            connection_limit=reader.connection_limit,
-            roles=[schema.reader for schema in read],
-            search_path=[schema.live for schema in read],
-            statement_timeout_seconds=STATEMENT_SECONDS[kind],
-            iam_role=naming.access_role(environment, kind, reader.name),
-            trust=rendered(
-                iam_documents.principal_trust,
-                principals=[reader.principal],
-                ends_at=reader.ends_at,
-            ),
-            ends_at=reader.ends_at,
+    rights = _Rights(
+        server=data.instance,
+        database=naming.APPLICATION_DATABASE,
+        connection_limit=reader.connection_limit,
+        roles=[schema.reader for schema in read],
+        search_path=[schema.live for schema in read],
+        statement_timeout_seconds=STATEMENT_SECONDS[kind],
+        iam_role=naming.access_role(environment, kind, reader.name),
+        trust=rendered(
+            iam_documents.principal_trust, principals=[reader.principal], ends_at=reader.ends_at
+        ),
+        ends_at=reader.ends_at,
+    )
+    if reader.interval_days is None:
+        user = naming.login_name(environment, reader.name)
+        return DatabaseLogin(name, DatabaseLoginArgs(user=user, **rights), opts=opts)
+    return RotatedLogin(
+        name,
+        RotatedLoginArgs(
+            environment=environment,
+            login=reader.name,
+            writes=[],
+            reads=rights["search_path"],
+            protected=site.settings.application.protected,
+            interval_days=reader.interval_days,
+            site=data.rotation,
+            **rights,
         ),
         opts=opts,
     )
+
+
+class _Rights(TypedDict):
+    """What both kinds of login are told alike."""
+
+    server: DatabaseServer
+    database: str
+    connection_limit: int
+    roles: Sequence[Input[str]]
+    search_path: Sequence[Input[str]]
+    statement_timeout_seconds: int
+    iam_role: str
+    trust: Input[str]
+    ends_at: datetime

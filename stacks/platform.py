@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi import ResourceOptions
 
-from components import iam_documents, naming
+from components import iam_documents, naming, rotation_names
 from components.audit import AuditTrail, AuditTrailArgs
 from components.connection_proxy import ConnectionProxy, ConnectionProxyArgs
+from components.database_function import FunctionSite
 from components.encryption import encryption_key
 from components.postgres_instance import PostgresInstance, PostgresInstanceArgs
 from components.provisioner import Provisioner, ProvisionerArgs
+from components.rotation import RotationSite
 from stacks.airflow import declare_airflow, declare_airflow_foundation
 from stacks.environment import ApplicationData, declare_environment
 from stacks.instance_classes import MEMORY_GIB
@@ -41,8 +43,9 @@ def declare(settings: Settings, stack: str) -> Mapping[str, Any]:
         proxy: `address`, `port` and `resourceId` of RDS Proxy; absent when there is none.
         airflow: by environment the Kubernetes `namespace`, the `service` of the web interface, the
             `image`, and where `taskLogs` are.
-        workflows: by environment and name the `login`, `roleArn`, `connectionSecret` and `pool`.
-        readers: by environment and name of a person or an agent the `login` and `roleArn`.
+        workflows: by environment and name the `logins`, `roleArn`, `connectionSecret` and `pool`.
+        readers: by environment and name of a person or an agent the `logins`, `roleArn` and
+            `secret`, which is null unless a password is rotated.
         budget: by instance who may hold how many connections.
 
     Raises:
@@ -69,12 +72,15 @@ def declare(settings: Settings, stack: str) -> Mapping[str, Any]:
         instance=application,
         workflow_server=proxy or application,
         provider=application_provisioner.provider(naming.APPLICATION_DATABASE),
-        secrets_key_arn=_connections_key(site).arn,
+        rotation=_rotation_site(site),
         task_logs=foundation.task_logs,
     )
     tenants = {name: declare_environment(site, name, data) for name in environments}
+    # A password is the instance's; RDS Proxy would have to know it too.
+    rotated = any(workflow.interval_days for workflow in settings.workflows)
+    connected = [data.workflow_server, *([application] if rotated else [])]
     airflow = {
-        name: declare_airflow(site, name, foundation, tenants[name].workflows, data.workflow_server)
+        name: declare_airflow(site, name, foundation, tenants[name].workflows, connected)
         for name in environments
     }
     _audit_trail(site, {"metadata": metadata, "application": application})
@@ -170,13 +176,35 @@ def _proxy(site: Site, instance: PostgresInstance) -> ConnectionProxy:
     )
 
 
+def _rotation_site(site: Site) -> RotationSite:
+    settings, key = site.settings, _connections_key(site)
+    return RotationSite(
+        prefix=site.prefix,
+        package=f"build/{site.stack}/rotate_postgres.zip",
+        functions=FunctionSite(
+            vpc_id=site.cluster.vpc_id,
+            subnet_ids=settings.database_subnets,
+            key_arn=key.arn,
+            log_retention_days=settings.log_retention_days,
+        ),
+        secrets_key_arn=key.arn,
+        alarm_topic_arn=settings.alarm_topic,
+    )
+
+
 def _connections_key(site: Site) -> aws.kms.Key:
     """The key of connection secrets: of neither instance, as Airflow reads them for both."""
     settings = site.settings
+    rotated = any(each.interval_days for each in (*settings.workflows, *settings.people))
+    environments = settings.environments if rotated else ()
     return encryption_key(
         "connections",
         prefix=site.prefix,
-        key_policy=iam_documents.key_policy(region=settings.region, account=settings.account),
+        key_policy=iam_documents.key_policy(
+            region=settings.region,
+            account=settings.account,
+            log_groups=[rotation_names.log_groups(each) for each in environments],
+        ),
         protected=settings.application.protected,
         opts=ResourceOptions(provider=site.aws),
     )

@@ -129,11 +129,12 @@ class Settings(Model):
 
     @property
     def workflow_logins(self) -> tuple[str, ...]:
-        """The PostgreSQL logins of all workflows in all environments."""
+        """The PostgreSQL logins of all workflows that use IAM, in all environments."""
         return tuple(
             naming.login_name(environment, workflow.name)
             for environment in self.environments
             for workflow in self.workflows
+            if workflow.interval_days is None
         )
 
     @classmethod

@@ -73,8 +73,8 @@ class NetworkPaths:
     database_cidrs: Sequence[Input[str]]
     """The databases' subnets; the port says which of the two instances it is."""
     metadata_port: int
-    application_port: int
-    """Where workflows connect to: the instance's, or the proxy's if there is one."""
+    application_ports: Sequence[int]
+    """Where workflows connect to: the instance's, the proxy's if there is one, or both."""
     aws_api_cidrs: Sequence[str]
     """Where AWS's APIs answer: Secrets Manager and STS may have endpoints in the VPC, S3 answers
     at public addresses even behind a gateway endpoint."""
@@ -88,7 +88,7 @@ class NetworkPaths:
 
     def __post_init__(self) -> None:
         taken = {
-            self.application_port: "the application instance",
+            **dict.fromkeys(self.application_ports, "the application instance"),
             self.git_port: "the git server",
             HTTPS_PORT: "AWS's APIs",
         }

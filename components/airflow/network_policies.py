@@ -77,7 +77,7 @@ def _ways_out(network: NetworkPaths) -> Mapping[str, Sequence[_Egress]]:
         MIGRATIONS: [*metadata, *aws_apis],
         WORKER: [
             _Egress(to=[_pods_of(API_SERVER)], ports=[_tcp(API_SERVER_PORT)]),
-            *_to(network.database_cidrs, network.application_port),
+            *_to(network.database_cidrs, *network.application_ports),
             *aws_apis,
             *git,
         ],
@@ -125,9 +125,9 @@ def _dns() -> _Egress:
     return _Egress(to=[resolvers], ports=[_tcp(DNS_PORT), _Port(protocol="UDP", port=DNS_PORT)])
 
 
-def _to(cidrs: Sequence[Input[str]], port: int) -> list[_Egress]:
+def _to(cidrs: Sequence[Input[str]], *ports: int) -> list[_Egress]:
     # A rule that names no address would allow all of them.
-    return [_Egress(to=_blocks(cidrs), ports=[_tcp(port)])] if cidrs else []
+    return [_Egress(to=_blocks(cidrs), ports=[*map(_tcp, ports)])] if cidrs else []
 
 
 def _blocks(cidrs: Iterable[Input[str]]) -> list[_Peer]:

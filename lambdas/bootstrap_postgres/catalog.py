@@ -34,7 +34,7 @@ _RESTRICTED_MEMBER = """
     SELECT 1 FROM pg_auth_members edge
     JOIN pg_roles held ON held.oid = edge.roleid AND held.rolname = 'rds_password'
     JOIN pg_roles member ON member.oid = edge.member AND member.rolname = :provisioner
-    WHERE edge.inherit_option"""
+    HAVING bool_or(edge.inherit_option) AND bool_or(edge.admin_option)"""
 
 _SUPERUSER_MEMBER = """
     SELECT 1 FROM pg_roles powerful, pg_roles provisioner
@@ -73,7 +73,8 @@ class Catalog:
     iam_administrators: frozenset[str]
     """Which of them may give rds_iam to others."""
     password_member: bool
-    """Whether the provisioner may use password commands where RDS restricts them."""
+    """Whether the provisioner may use password commands where RDS restricts them, and may give
+    that right to others."""
     rds_superuser: bool
     """Whether the provisioner is one."""
     public_rights: frozenset[str]

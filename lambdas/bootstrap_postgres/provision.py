@@ -104,10 +104,11 @@ def missing(catalog: Catalog, request: Request) -> list[Step]:
         ),
         (
             # VALID UNTIL, which the postgresql plugin gives every role that it creates, is a
-            # password command: with rds.restrict_password_commands only members may spell it.
+            # password command: with rds.restrict_password_commands only members may spell it. And
+            # it gives rds_password to the logins that rotate others.
             not catalog.password_member,
             "grant rds_password to provisioner",
-            "GRANT rds_password TO {provisioner} WITH INHERIT TRUE",
+            "GRANT rds_password TO {provisioner} WITH ADMIN TRUE, INHERIT TRUE",
         ),
         (
             bool(catalog.public_rights),

@@ -52,23 +52,23 @@ class Credential:
         return cls(username=username, password=password)
 
     @classmethod
-    def written(cls, text: str, rotation: Rotation) -> Credential:
-        """Return what a version of the secret holds, put by this function.
+    def written(cls, text: str, rotation: Rotation, label: str) -> Credential:
+        """Return what the version with a label holds, put by this function.
 
         Raises:
             RotationError: somebody else put it, as it is not for the declared server and pair.
         """
         credential = cls.read(text)
         if credential is None:
-            raise _foreign("it holds no user name and password")
+            raise _foreign(label, "it holds no user name and password")
         if credential.username not in rotation.logins:
-            raise _foreign(f"its username is none of {', '.join(rotation.logins)}")
+            raise _foreign(label, f"its username is none of {', '.join(rotation.logins)}")
         held, declared = json.loads(text), _value(credential, rotation)
         wrong = sorted(
             key for key in {**held, **declared} if held.get(key, "") != declared.get(key, "")
         )
         if wrong:
-            raise _foreign(f"its {', '.join(wrong)} are not as declared")
+            raise _foreign(label, f"its {', '.join(wrong)} are not as declared")
         return credential
 
     def text(self, rotation: Rotation) -> str:
@@ -115,10 +115,12 @@ def _value(credential: Credential, rotation: Rotation) -> dict[str, Any]:
     }
 
 
-def _foreign(why: str) -> RotationError:
+def _foreign(label: str, why: str) -> RotationError:
+    remedy = {"AWSCURRENT": "rotate, which puts one that works"}.get(
+        label, f"take the label {label} away from it and rotate again"
+    )
     return RotationError(
-        f"The version AWSPENDING was not put by this function: {why}. Nothing was changed: take "
-        "the label AWSPENDING away from it and rotate again."
+        f"The version {label} was not put by this function: {why}. Nothing was changed: {remedy}."
     )
 
 

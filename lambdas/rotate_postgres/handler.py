@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 
 from lambdas.rotate_postgres.access import Access, Connect
-from lambdas.rotate_postgres.request import Request
+from lambdas.rotate_postgres.request import FAILURES, Request
 from lambdas.rotate_postgres.settings import VARIABLE, Rotation
 from lambdas.rotate_postgres.steps import Steps
 from lambdas.rotate_postgres.versions import Versions
 from lambdas.shared.aws import clients, database_token
 from lambdas.shared.database import PACKAGED_CERTIFICATES, Server, connect
-from lambdas.shared.errors import EventError, RotationError
+from lambdas.shared.errors import EventError, FunctionError
 from lambdas.shared.log import Log
 from lambdas.shared.retry import Context, Deadline, until
 
@@ -71,11 +71,10 @@ def rotate(
             f"{rotation.secret} only: correct the input of the invocation."
         )
     log.write("started", step=request.step, version=request.token)
-    if request.reports_failure:
-        raise RotationError(
-            f"Secrets Manager reports {request.step} of {rotation.secret}; what is current works "
-            "on: look in this function's log for what the rotation failed of, and put it right."
-        )
+    if word := FAILURES.get(request.step):
+        # An alarm rings for the word. What is current works on, and this function has not failed.
+        log.write(word, secret=rotation.secret)
+        return {"step": request.step, "outcome": "logged"}
     steps = Steps(
         rotation=rotation,
         versions=Versions(aws("secretsmanager"), rotation.secret),
@@ -99,6 +98,11 @@ def rotate(
         "first": steps.first,
         "check": steps.check,
     }[request.step]
-    outcome = until(deadline, take, log)
+    try:
+        outcome = until(deadline, take, log)
+    except FunctionError as error:
+        # As one line, which `make rotate` and people look for; the runtime's has a traceback.
+        log.write("failed", step=request.step, error=str(error))
+        raise
     log.write("finished", step=request.step, outcome=outcome)
     return {"step": request.step, "outcome": outcome}

@@ -44,8 +44,8 @@ def prove(session: Session, rotation: Rotation, login: str) -> None:
     ((is_now,),) = session.run("SELECT current_user::text")
     if is_now != acting:
         raise NotProvenError(
-            f"{login} acts as {is_now} after its login, not as {acting}: run `pulumi up`, and "
-            "rotate again."
+            f"{login} acts as {is_now} after its login, not as {acting}: run `pulumi up` with "
+            "`--refresh`, and rotate again."
         )
     try:
         for schema in rotation.writes:
@@ -54,8 +54,8 @@ def prove(session: Session, rotation: Rotation, login: str) -> None:
             _read(session, schema, rotation)
     except StatementError as error:
         raise NotProvenError(
-            f"{login} may not do what it must be able to: {error} Run `pulumi up`, and rotate "
-            "again."
+            f"{login} may not do what it must be able to: {error} Run `pulumi up` with "
+            "`--refresh`, and rotate again."
         ) from None
 
 
@@ -74,7 +74,9 @@ def _write(session: Session, schema: str) -> None:
 
 def _read(session: Session, schema: str, rotation: Rotation) -> None:
     if not session.run("SELECT 1 FROM pg_namespace WHERE nspname = :schema", schema=schema):
-        raise NotProvenError(f"There is no schema {schema}: run `pulumi up`, and rotate again.")
+        raise NotProvenError(
+            f"There is no schema {schema}: run `pulumi up` with `--refresh`, and rotate again."
+        )
     # Of a table that does not exist: refused without USAGE on the schema, and no error in the
     # server's log otherwise.
     session.run("SELECT to_regclass(:name)", name=f"{quoted(schema)}.no_such_table")

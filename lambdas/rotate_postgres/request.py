@@ -11,7 +11,8 @@ STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 """Of Secrets Manager, in their order."""
 OWN_STEPS = ("first", "check")
 """Of the program: once, and daily."""
-_FAILURES = ("RotationFailed", "RotationAbandoned")
+FAILURES = {"RotationFailed": "rotation_failed", "RotationAbandoned": "rotation_abandoned"}
+"""Secrets Manager's events that a rotation has failed, and what the function logs of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +29,6 @@ class Request:
     step: str
     secret: str = ""
     token: str = ""
-
-    @property
-    def reports_failure(self) -> bool:
-        """Whether this says that a rotation has failed."""
-        return self.step in _FAILURES
 
     @classmethod
     def parse(cls, event: object) -> Request:
@@ -56,7 +52,7 @@ class Request:
             held = detail if isinstance(detail, Mapping) else {}
             about = held.get("additionalEventData")
             return cls(
-                step=_one_of("detail.eventName", held.get("eventName"), _FAILURES),
+                step=_one_of("detail.eventName", held.get("eventName"), tuple(FAILURES)),
                 secret=_text(
                     "detail.additionalEventData.SecretId",
                     about.get("SecretId") if isinstance(about, Mapping) else None,

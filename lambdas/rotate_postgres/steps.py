@@ -7,6 +7,7 @@ more when he has it; so a step that comes late finds that it is too late, and ch
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from lambdas.shared.database import Session
     from lambdas.shared.log import Log
 
-# The version of the first value: of two that put one at once, the second finds it taken.
-FIRST_VERSION = "rotate-postgres-first-value-of-the-secret"
+# What the version of the first value is called after, beside the one that it takes the place of.
+_FIRST_VERSION = "rotate-postgres-first-value-of-the-secret"
 # A rotation that is due has a day until somebody is told.
 _GRACE = timedelta(days=1)
 
@@ -89,10 +90,12 @@ class Steps:
         labels = self._labels(token)
         if labels is None:
             return "done before"
-        held = self.versions.read(token) or self.versions.read(labels.current)
+        held, label = self.versions.read(token), PENDING
+        if held is None:
+            held, label = self.versions.read(labels.current), CURRENT
         if held is None:
             raise self._no_value(token)
-        self._prove(Credential.written(held.text, self.rotation))
+        self._prove(Credential.written(held.text, self.rotation, label))
         return "proven"
 
     def finish(self, token: str) -> str:
@@ -112,17 +115,23 @@ class Steps:
         return "promoted"
 
     def first(self) -> str:
-        """Give a secret that has no current value a first one, which works by then."""
-        if self.versions.labels().current:
+        """Give a secret whose current value holds no password one, which works by then.
+
+        It may hold another: the connection of a workflow that used IAM until now.
+        """
+        if self._has_password():
             return "kept"
         credential = Credential.fresh(self.rotation.logins[0])
         with closing(self.access.as_rotator(change=credential)) as session:
-            if self.versions.labels().current:
+            if self._has_password():
                 return "kept"
+            current = self.versions.labels().current or ""
             set_password(session, self.rotation, credential.username)
             self._prove(credential)
             self._still_kept(session)
-            self.versions.put(FIRST_VERSION, credential.text(self.rotation), CURRENT)
+            # Of two that put one at once, the second finds the version taken.
+            version = hashlib.sha256(f"{_FIRST_VERSION} {current}".encode()).hexdigest()
+            self.versions.put(version, credential.text(self.rotation), CURRENT)
         return "put"
 
     def check(self) -> str:
@@ -135,17 +144,22 @@ class Steps:
             )
         age = self.now() - version.created
         if age > timedelta(days=self.rotation.interval_days) + _GRACE:
+            self.log.write("login_overdue", days=age.days)
             raise RotationError(
                 f"The credential of {self.rotation.secret} is {age.days} days old and is to be "
                 f"rotated every {self.rotation.interval_days}: look in this function's log for "
                 "what the rotation failed of, put it right and rotate."
             )
         try:
-            self._prove(Credential.written(version.text, self.rotation))
+            self._prove(Credential.written(version.text, self.rotation, CURRENT))
         except ConnectionLimitError:
             # Counted after the login itself, and its clients may use up all it has.
             return "at its connection limit"
         return "works"
+
+    def _has_password(self) -> bool:
+        held = self.versions.read(self.versions.labels().current)
+        return held is not None and Credential.read(held.text) is not None
 
     def _labels(self, token: str) -> Labels | None:
         """Return who has which label; None if the token's version is the current one already.
@@ -176,7 +190,7 @@ class Steps:
 
     def _checked(self, text: str, labels: Labels) -> Credential:
         """Return the credential of the pending version, whose login must not be the current one."""
-        pending = Credential.written(text, self.rotation)
+        pending = Credential.written(text, self.rotation, PENDING)
         current = self._credential(labels.current)
         if current is not None and current.username == pending.username:
             raise self._refused(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from moto.secretsmanager.models import FakeSecret
 
 from local.account import buckets
-from local.account.errors import not_authorized
+from local.account.errors import AwsError, not_authorized
 from local.account.iam import Policy, Request, decide
 from local.account.postgres.identities import Decision
 from local.account.resources import find_key, key_arn, passed_role, resources
@@ -33,6 +33,11 @@ _KEY_ACTIONS = {
     "PutSecretValue": ("kms:GenerateDataKey", "kms:Decrypt"),
     "UpdateSecret": ("kms:GenerateDataKey", "kms:Decrypt"),
 }
+# What Secrets Manager says when the key is not enabled, by the first of these actions.
+_KEY_FAILURES = {
+    "kms:Decrypt": ("DecryptionFailure", "decrypt"),
+    "kms:GenerateDataKey": ("EncryptionFailure", "encrypt"),
+}
 _OPEN_TO_ALL = "sts:GetCallerIdentity"
 
 
@@ -49,6 +54,7 @@ class Authorizer:
 
         Raises:
             RefusedError: IAM does not allow it; the message says why.
+            AwsError: the key of a secret is not enabled.
         """
         if call.action == _OPEN_TO_ALL:
             return
@@ -150,8 +156,17 @@ class Authorizer:
                 "kms:calleraccount": self._backends.account,
                 "kms:encryptioncontext:secretarn": resource,
             }
+            arn = key_arn(key_id, self._backends)
             for action in _KEY_ACTIONS[call.name]:
-                self._require(caller, action, key_arn(key_id, self._backends), context)
+                self._require(caller, action, arn, context)
+            key = find_key(arn, self._backends)
+            if key and key.key_state != "Enabled":
+                failure, done = _KEY_FAILURES[_KEY_ACTIONS[call.name][0]]
+                raise AwsError(
+                    failure,
+                    f"Secrets Manager can't {done} the protected secret text using the provided "
+                    f"KMS key: {arn} is {key.key_state}.",
+                )
 
     def _check_objects(self, call: Call, caller: Principal) -> None:
         """Check what S3 asks for beyond the operation's own action."""

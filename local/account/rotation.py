@@ -74,7 +74,8 @@ class Rotations:
         self._runtime = runtime
         self._functions = functions
         self._clock = clock
-        self._running: set[str] = set()
+        # By the secret's ARN; whether somebody has asked for it once more meanwhile.
+        self._running: dict[str, bool] = {}
         self._ended = threading.Event()
 
     def start(self) -> None:
@@ -118,11 +119,8 @@ class Rotations:
                 raise InvalidRequestException(_NOT_COMPLETE)
         elif not stuck:
             self._try_out(rotation)
-        return {
-            "ARN": secret.arn,
-            "Name": secret.name,
-            **({"VersionId": version} if at_once else {}),
-        }
+        answer = {"ARN": secret.arn, "Name": secret.name}
+        return {**answer, "VersionId": version} if at_once else answer
 
     @property
     def _store(self) -> Secrets:
@@ -194,17 +192,20 @@ class Rotations:
         """Rotate in the background, one secret once at a time."""
         with self._runtime.lock:
             if rotation.arn in self._running:
+                self._running[rotation.arn] = True
                 return
-            self._running.add(rotation.arn)
+            self._running[rotation.arn] = False
         threading.Thread(target=self._run, args=(rotation,), daemon=True).start()
 
     def _run(self, rotation: _Rotation) -> None:
         self._tell(rotation, "RotationStarted")
         try:
-            self._tell(rotation, self._attempts(rotation))
+            self._tell(rotation, outcome := self._attempts(rotation))
         finally:
             with self._runtime.lock:
-                self._running.discard(rotation.arn)
+                asked = self._running.pop(rotation.arn)
+        if asked and outcome == "RotationFailed":
+            self._begin(rotation)
 
     def _attempts(self, rotation: _Rotation) -> str:
         """Try until it succeeds; how it ended, as the event of AWS is called."""
@@ -239,11 +240,8 @@ class Rotations:
             )
 
     def _step(self, rotation: _Rotation, step: str) -> None:
-        event = {
-            "Step": step,
-            "SecretId": rotation.arn,
-            "ClientRequestToken": rotation.version,
-        }
+        token = rotation.version
+        event = {"Step": step, "SecretId": rotation.arn, "ClientRequestToken": token}
         if not may_invoke(self._runtime, rotation.function, SERVICE, rotation.arn):
             raise StepError(f"{step}: {_NOT_INVOKED}")
         try:

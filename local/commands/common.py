@@ -125,9 +125,11 @@ def build_packages(paths: Paths, stack: str, settings: Settings) -> list[str]:
         PackageError: something they are made of is missing.
     """
     folder = paths.packages / stack
-    bootstrap, keys = folder / "bootstrap_postgres.zip", folder / "airflow_keys.zip"
+    bootstrap, rotation = folder / "bootstrap_postgres.zip", folder / "rotate_postgres.zip"
+    keys = folder / "airflow_keys.zip"
     contents = {
         bootstrap: package.build(paths.root / settings.ca_bundle, bootstrap),
+        rotation: package.build_rotation(paths.root / settings.ca_bundle, rotation),
         keys: package.build_airflow_keys(keys),
     }
     return [

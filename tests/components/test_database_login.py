@@ -68,6 +68,7 @@ def test_everything_is_registered_under_the_component(recorded: Record, names: N
     }
     assert recording.one(COMPONENT).registered_outputs == {
         "user": "prod_billing",
+        "logins": ["prod_billing"],
         "iam_role_arn": f"arn:{IAM_ROLE}:prod-billing-login",
         "iam_role_name": "airflow-prod-workflow-billing",
     }

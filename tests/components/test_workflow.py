@@ -178,7 +178,7 @@ def test_a_deleted_connection_is_kept_where_things_are_protected(
 
 def test_what_it_tells(recording: Recording) -> None:
     assert recording.one(COMPONENT, "prod-billing").registered_outputs == {
-        "user": "prod_billing",
+        "logins": ["prod_billing"],
         "iam_role_arn": f"arn:{IAM_ROLE}:prod-billing-login",
         "connection_secret_name": "airflow/prod/connections/billing",
     }

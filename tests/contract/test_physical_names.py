@@ -37,6 +37,13 @@ PHYSICAL_NAMES = {
         ("logGroupName", "name"),
         r"[^:*]{1,512} [^:*]{1,512}",
     ),
+    # PutRule, Name
+    "aws:cloudwatch/eventRule:EventRule": (("name",), r"[a-zA-Z0-9_.-]{1,64}"),
+    # PutTargets, Id
+    "aws:cloudwatch/eventTarget:EventTarget": (
+        ("rule", "targetId"),
+        r"[a-zA-Z0-9_.-]{1,64} [a-zA-Z0-9_.-]{1,64}",
+    ),
     # PutMetricAlarm, AlarmName
     "aws:cloudwatch/metricAlarm:MetricAlarm": (("name",), r".{1,255}"),
     # CreateSecurityGroup, GroupName, in a VPC
@@ -48,6 +55,11 @@ PHYSICAL_NAMES = {
     "aws:kms/alias:Alias": (("name",), r"alias/(?!aws/)[a-zA-Z0-9/_-]{1,250}"),
     # CreateFunction, FunctionName, as a name
     "aws:lambda/function:Function": (("name",), r"[a-zA-Z0-9_-]{1,64}"),
+    # AddPermission, StatementId
+    "aws:lambda/permission:Permission": (
+        ("function", "statementId"),
+        r"[a-zA-Z0-9_-]{1,64} [a-zA-Z0-9_-]{1,100}",
+    ),
     # CreateEventSubscription, SubscriptionName: less than 255
     "aws:rds/eventSubscription:EventSubscription": (("name",), r"[a-z][a-z0-9-]{0,253}"),
     # CreateDBInstance, DBInstanceIdentifier
@@ -62,6 +74,8 @@ PHYSICAL_NAMES = {
     "aws:s3/bucket:Bucket": (("bucket",), r"(?!xn--)(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"),
     # CreateSecret, Name
     "aws:secretsmanager/secret:Secret": (("name",), r"[\w/+=.@-]{1,512}"),
+    # CreateQueue, QueueName, of a queue that is not FIFO
+    "aws:sqs/queue:Queue": (("name",), r"[a-zA-Z0-9_-]{1,80}"),
     "postgresql:index/database:Database": (("provider", "name"), rf"\S+ {IDENTIFIER}"),
     "postgresql:index/role:Role": (("provider", "name"), rf"\S+ {IDENTIFIER}"),
     "postgresql:index/schema:Schema": (("provider", "database", "name"), rf"\S+ \S+ {IDENTIFIER}"),
@@ -82,6 +96,7 @@ NAMELESS = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
+    "aws:secretsmanager/secretRotation:SecretRotation",
     "aws:secretsmanager/secretVersion:SecretVersion",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
@@ -111,6 +126,8 @@ LONGEST_WORD = 40
 """Characters of a name in the settings, see `stacks.fields.Name`."""
 LONGEST_PAIR = 63 - len("__writer")
 """Characters that an environment and a workflow may have together, by the longest group role."""
+LONGEST = {"iam": LONGEST_PAIR, "rotated": 63 - len("__rotator")}
+"""The same by kind of login."""
 
 
 def physical_names(recording: Recording) -> Iterator[tuple[Registration, str, str]]:
@@ -159,22 +176,26 @@ def _labels(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
 def declared(recorded: Record) -> Callable[..., Recording]:
     """Declare production under other names."""
 
-    def declare(stack: str, environment: str, *workflows: str) -> Recording:
+    def declare(stack: str, environment: str, *workflows: str, login: str = "iam") -> Recording:
         settings = renamed(
-            load_stack_file(ROOT, "prod", date(2026, 11, 22)), environment, workflows
+            load_stack_file(ROOT, "prod", date(2026, 11, 22)), environment, workflows, login
         )
         return recorded(lambda: platform.declare(settings, stack=stack), stack=stack)
 
     return declare
 
 
-def renamed(settings: Settings, environment: str, workflows: tuple[str, ...]) -> Settings:
+def renamed(
+    settings: Settings, environment: str, workflows: tuple[str, ...], login: str
+) -> Settings:
     """The same settings with one environment and these workflows, as if the file had said so."""
     (like, *_) = settings.workflows
     config = settings.model_dump(mode="json", by_alias=True)
     config["environments"] = [environment]
     config["workflows"] = [
-        like.model_copy(update={"name": name, "reads": ()}).model_dump(mode="json", by_alias=True)
+        like.model_copy(update={"name": name, "reads": (), "login": login}).model_dump(
+            mode="json", by_alias=True
+        )
         for name in workflows
     ]
     return type(settings).load(config, date(2026, 11, 22))
@@ -194,12 +215,15 @@ def test_names_are_given_and_fit_and_are_unique(
     check(recorded_stack(stack))
 
 
+@pytest.mark.parametrize("login", ["iam", "rotated"])
 @pytest.mark.parametrize("environment", [LONGEST_WORD, LONGEST_PAIR - LONGEST_WORD])
 def test_the_longest_names_fit_and_stay_apart(
-    environment: int, declared: Callable[..., Recording]
+    environment: int, login: str, declared: Callable[..., Recording]
 ) -> None:
-    rest = LONGEST_PAIR - environment - 1
-    recording = declared("s" * LONGEST_STACK, "e" * environment, "w" * rest + "a", "w" * rest + "b")
+    rest = LONGEST[login] - environment - 1
+    recording = declared(
+        "s" * LONGEST_STACK, "e" * environment, "w" * rest + "a", "w" * rest + "b", login=login
+    )
     check(recording)
     lengths = {one.type: len(name) for one, name, _ in physical_names(recording)}
     assert lengths["aws:rds/instance:Instance"] > LONGEST_STACK
@@ -212,13 +236,15 @@ def test_the_longest_names_fit_and_stay_apart(
         (4, LONGEST_WORD + 1, 7),
         (4, 4, LONGEST_WORD + 1),
         (4, LONGEST_WORD, LONGEST_PAIR - LONGEST_WORD + 1),
+        (4, LONGEST_WORD, LONGEST["rotated"] - LONGEST_WORD + 1),
     ],
 )
 def test_one_character_more_is_refused_in_a_sentence(
     stack: int, environment: int, workflow: int, declared: Callable[..., Recording]
 ) -> None:
+    login = "rotated" if environment + workflow == LONGEST["rotated"] + 1 else "iam"
     with pytest.raises((SettingsError, ProgramError), match=r"characters|bytes") as caught:
-        declared("s" * stack, "e" * environment, "w" * workflow)
+        declared("s" * stack, "e" * environment, "w" * workflow, login=login)
     assert isinstance(caught.value, SettingsError) or isinstance(
         caught.value.__cause__, SettingsError
     )

@@ -31,6 +31,7 @@ NO_SECRETS = (
     "manageMasterUserPassword",
     "automountServiceAccountToken",
     "masterUserSecretKmsKeyId",
+    "triggers.secret",
     "secretId",
     "secretString",
 )

@@ -75,7 +75,13 @@ def test_what_is_watched_and_who_hears_of_it(stack: Stack) -> None:
         assert group.plain["retentionInDays"] == stack.settings.log_retention_days
     filters = stack.recording.of_type("aws:cloudwatch/logMetricFilter:LogMetricFilter")
     assert {one.plain["logGroupName"] for one in filters} == {
-        f"/aws/rds/instance/airflow-{stack.name}-{name}/postgresql" for name in INSTANCES
+        *(f"/aws/rds/instance/airflow-{stack.name}-{name}/postgresql" for name in INSTANCES),
+        *(
+            f"/aws/lambda/airflow-{environment}-rotate-{each.name}"
+            for environment in stack.settings.environments
+            for each in stack.settings.people
+            if each.interval_days
+        ),
     }
 
 
@@ -110,15 +116,16 @@ def test_people_and_agents(stack: Stack) -> None:
     ):
         for environment in settings.environments:
             for reader in readers:
-                name = f"{environment}-{reader.name}-login"
-                login = stack.plain(PG_ROLE, name)
-                assert login["connectionLimit"] == reader.connection_limit
-                assert login["statementTimeout"] == seconds * 1000
-                assert login["roles"] == [
-                    "rds_iam",
-                    *(naming.group_roles(environment, read).reader for read in reader.reads),
-                ]
-                role = stack.plain(IAM_ROLE, name)
+                rotated = reader.interval_days is not None
+                for turn in ("a", "b") if rotated else ("login",):
+                    login = stack.plain(PG_ROLE, f"{environment}-{reader.name}-{turn}")
+                    assert login["connectionLimit"] == reader.connection_limit
+                    assert login["statementTimeout"] == seconds * 1000
+                    assert login["roles"] == [
+                        *([] if rotated else ["rds_iam"]),
+                        *(naming.group_roles(environment, read).reader for read in reader.reads),
+                    ]
+                role = stack.plain(IAM_ROLE, f"{environment}-{reader.name}-login")
                 assert role["name"] == f"airflow-{environment}-{kind}-{reader.name}"
                 (trust,) = json.loads(role["assumeRolePolicy"])["Statement"]
                 assert trust["Principal"] == {"AWS": [reader.principal]}

@@ -65,6 +65,14 @@ class Run:
         """All that it printed."""
         return self.output + self.errors
 
+    @property
+    def complaint(self) -> str:
+        """The one sentence of a command that was refused."""
+        assert (self.status, self.output) == (1, ""), self.text
+        (line,) = self.errors.splitlines()
+        assert line.startswith("error: ")
+        return line.removeprefix("error: ")
+
 
 @dataclass
 class Checkout:

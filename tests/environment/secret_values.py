@@ -32,6 +32,8 @@ from tests.environment.secret_places import Places
 from tests.secret_forms import bytes_forms, joined, key_forms, text_forms
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
+ROTATED = (naming.login_secret(ENVIRONMENT, "billing-bi"),)
+"""Secrets with passwords that are rotated."""
 _SUPERUSER = "rdsadmin"
 _KMS = """
 import json, sys
@@ -75,7 +77,7 @@ class Holders:
         """The forms of each secret that has a value by itself."""
         return {
             **dict(self._of_databases()),
-            **{Name(f"Airflow's {key} key", ""): text_forms(one) for key, one in self.keys.items()},
+            **{Name(f"Airflow's {key} key", ""): _forms(one) for key, one in self.keys.items()},
             **{
                 Name("secret access key of a user", user): text_forms(secret)
                 for user, (_, secret) in self.users.items()
@@ -116,20 +118,27 @@ class Holders:
             with self.superuser(instance) as session:
                 # So that what is in the server's memory is in its files too.
                 session.execute("CHECKPOINT")
-                ((verifier,),) = session.execute(
-                    "SELECT rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL"
+                verifiers = session.execute(
+                    "SELECT rolname::text, rolpassword FROM pg_authid WHERE rolpassword <> ''"
                 ).fetchall()
                 ((data, major),) = session.execute(
                     "SELECT current_setting('data_directory'),"
                     " current_setting('server_version_num')::int / 10000"
                 ).fetchall()
-            keys = verifier.rpartition("$")[2].split(":")
-            yield (
-                Name("verifier of the master's password", instance),
-                joined(map(text_forms, [verifier, *keys])),
-            )
+            of: dict[str, list[str]] = {"the master's password": [], "a rotated password": []}
+            for role, verifier in verifiers:
+                kind = "the master's" if role == naming.MASTER_USER else "a rotated"
+                keys = verifier.rpartition("$")[2].split(":")
+                of[f"{kind} password"] += [verifier, *keys]
+            for what, texts in of.items():
+                if texts:
+                    yield Name(f"verifier of {what}", instance), joined(map(text_forms, texts))
             nonce = _mock_nonce(major, data)
             yield Name("nonce for logins that do not exist", instance), bytes_forms(nonce)
+
+        for secret in ROTATED:
+            passwords = [json.loads(one)["password"] for one in _secret(secret)]
+            yield Name("password of a rotated login", secret), joined(map(text_forms, passwords))
 
     def _of_files(self) -> Iterator[tuple[Name, frozenset[bytes]]]:
         account, cluster = self._checkout.paths.account, cluster_folder(self._checkout.paths)
@@ -177,6 +186,12 @@ class Holders:
             holder = self._places.label(file).split("/")[1]
             name = "keys that Airflow writes into its default configuration"
             yield Name(name, holder), joined(map(text_forms, filter(None, keys)))
+
+
+def _forms(key: str) -> frozenset[bytes]:
+    """A key of Airflow's as a text; and a private one, by its number too."""
+    private = key.startswith("-----BEGIN")
+    return joined([text_forms(key), *([key_forms(key.encode())] if private else [])])
 
 
 def _secret(name: str) -> list[str]:

@@ -29,18 +29,10 @@ def _private(name: str, where: str, on_aws: str, ends: str, seen: str = ALWAYS) 
     )
 
 
-OF_DATABASES = (
-    Secret(
-        name="password of the master user",
-        maker="RDS",
-        on_aws="Secrets Manager, encrypted with the instance's own KMS key",
-        readers="the bootstrap function's role",
-        ends="dead from the bootstrap on, as the master is a member of rds_iam; RDS rotates it",
-        places=(KEPT_BY_AWS, in_secret("rds!db-*")),
-    ),
-    Secret(
-        name="verifier of the master's password",
-        maker="RDS, which gives PostgreSQL the verifier instead of the password",
+def _verifier(of: str, maker: str) -> Secret:
+    return Secret(
+        name=f"verifier of {of}",
+        maker=maker,
         on_aws="the server's catalog, its write-ahead log and its backups",
         readers="superusers, which nobody is on RDS",
         ends="with the password",
@@ -55,7 +47,28 @@ OF_DATABASES = (
                 seen=SOMETIMES,
             ),
         ),
+    )
+
+
+OF_DATABASES = (
+    Secret(
+        name="password of the master user",
+        maker="RDS",
+        on_aws="Secrets Manager, encrypted with the instance's own KMS key",
+        readers="the bootstrap function's role",
+        ends="dead from the bootstrap on, as the master is a member of rds_iam; RDS rotates it",
+        places=(KEPT_BY_AWS, in_secret("rds!db-*")),
     ),
+    Secret(
+        name="password of a rotated login",
+        maker="the rotation function",
+        on_aws="Secrets Manager, encrypted with the connections' KMS key",
+        readers="the IAM role of the workflow or person, and the rotation function's",
+        ends="after two rotations: the one before the current still works",
+        places=(KEPT_BY_AWS, in_secret("airflow/*/logins/*"), BY_PROMPT),
+    ),
+    _verifier("the master's password", "RDS, which gives PostgreSQL the verifier instead"),
+    _verifier("a rotated password", "the rotation function, which gives PostgreSQL nothing else"),
     Secret(
         name="nonce for logins that do not exist",
         maker="PostgreSQL, when its cluster is initialized",

@@ -133,14 +133,18 @@ def test_every_declared_login_gets_in(
     assert [login.user for login in logins] == list(declared)
 
     for login in logins:
-        token = access.token(login, application)
-        user = client(application, login.user, token, environment.paths.ca_bundle)
-        assert user == login.user
+        user, password = access.credential(login, application)
+        assert client(application, user, password, environment.paths.ca_bundle) == user
 
-        line = visits.only(event="in", user=login.user)
+        line = visits.only(event="in", user=user)
         assert line["instance"] == APPLICATION
-        assert line["method"] == "iam"
         assert line["tls"] in {"TLSv1.2", "TLSv1.3"}
+        if login.secret:
+            assert user in {f"{login.user}_a", f"{login.user}_b"}
+            assert line["method"] == "scram"
+            continue
+        assert user == login.user
+        assert line["method"] == "iam"
         role = declared[login.user]
         assert line["identity"].startswith(f"arn:aws:sts::123456789012:assumed-role/{role}/")
     assert visits.all(event="refused") == []

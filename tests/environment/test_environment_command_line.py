@@ -13,16 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.environment.checkout import Checkout, Declarations, Run
+    from tests.environment.checkout import Checkout, Declarations
     from tests.environment.visits import Visits
-
-
-def complaint(run: Run) -> str:
-    """The one sentence of a command that was refused."""
-    assert (run.status, run.output) == (1, ""), run.text
-    (line,) = run.errors.splitlines()
-    assert line.startswith("error: ")
-    return line.removeprefix("error: ")
 
 
 @pytest.mark.parametrize("command", ["up", "preview"])
@@ -32,7 +24,7 @@ def test_an_unknown_key_in_the_settings(bare: Checkout, command: str) -> None:
 
     bare.declare(change)
     try:
-        sentence = complaint(bare.run(command))
+        sentence = bare.run(command).complaint
     finally:
         bare.restore()
 
@@ -59,12 +51,12 @@ def test_more_connections_than_the_instance_has(bare: Checkout) -> None:
 
 
 def test_a_stack_that_has_no_file(bare: Checkout) -> None:
-    assert "Pulumi.nowhere.yaml" in complaint(bare.run("preview", "--env", "nowhere"))
+    assert "Pulumi.nowhere.yaml" in bare.run("preview", "--env", "nowhere").complaint
 
 
 @pytest.mark.parametrize("command", [("status",), ("psql", "--as", "billing")])
 def test_nothing_is_up(bare: Checkout, command: tuple[str, ...]) -> None:
-    assert complaint(bare.run(*command)) == "nothing is up: run `make up` first"
+    assert bare.run(*command).complaint == "nothing is up: run `make up` first"
 
 
 def test_down_when_nothing_is_up(bare: Checkout) -> None:
@@ -74,20 +66,20 @@ def test_down_when_nothing_is_up(bare: Checkout) -> None:
 
 
 def test_the_other_engine_when_its_cli_is_missing(bare: Checkout, tmp_path: Path) -> None:
-    sentence = complaint(bare.run("up", "--engine", "pulumi", PATH=str(tmp_path)))
+    sentence = bare.run("up", "--engine", "pulumi", PATH=str(tmp_path)).complaint
 
     assert sentence.startswith("ENGINE=pulumi needs the pulumi CLI on the PATH")
     assert not bare.paths.local.exists()
 
 
 def test_a_stack_stays_with_the_engine_that_made_it(environment: Checkout) -> None:
-    sentence = complaint(environment.run("up", "--engine", "pulumi"))
+    sentence = environment.run("up", "--engine", "pulumi").complaint
 
     assert sentence.startswith("the local stack was made with ENGINE=builtin and stays with it")
 
 
 def test_a_tunnel_without_kubectl(bare: Checkout, tmp_path: Path) -> None:
-    sentence = complaint(bare.run("tunnel", "--env", "prod", PATH=str(tmp_path)))
+    sentence = bare.run("tunnel", "--env", "prod", PATH=str(tmp_path)).complaint
 
     assert sentence.startswith("make tunnel needs kubectl on the PATH")
 
@@ -96,16 +88,16 @@ def test_certificates_that_cannot_be_fetched(bare: Checkout) -> None:
     """No network is asked: the proxy that the shell names does not answer."""
     before = bare.files()
 
-    sentence = complaint(
+    sentence = (
         bare.run("certificates", "--env", "prod", HTTPS_PROXY="http://127.0.0.1:9")
-    )
+    ).complaint
 
     assert sentence.startswith("the CA bundle could not be fetched from https://truststore.pki.")
     assert bare.files() == before
 
 
 def test_a_package_without_certificates(bare: Checkout) -> None:
-    assert "make certificates ENV=" in complaint(bare.run("package", "--env", "prod"))
+    assert "make certificates ENV=" in bare.run("package", "--env", "prod").complaint
 
 
 def test_the_prompt_is_the_login_with_its_token(environment: Checkout, visits: Visits) -> None:
@@ -141,7 +133,7 @@ def test_the_prompt_for_a_login_that_is_refused(environment: Checkout, visits: V
 def test_the_prompt_for_what_there_is_not(
     environment: Checkout, arguments: tuple[str, ...], begin: str
 ) -> None:
-    assert complaint(environment.run("psql", *arguments)).startswith(begin)
+    assert environment.run("psql", *arguments).complaint.startswith(begin)
 
 
 def test_the_prompt_for_a_login_that_is_declared_but_not_deployed(environment: Checkout) -> None:
@@ -150,7 +142,7 @@ def test_the_prompt_for_a_login_that_is_declared_but_not_deployed(environment: C
 
     environment.declare(change)
     try:
-        sentence = complaint(environment.run("psql", "--as", "latecomer"))
+        sentence = environment.run("psql", "--as", "latecomer").complaint
     finally:
         environment.restore()
 

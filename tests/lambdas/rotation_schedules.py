@@ -168,6 +168,8 @@ class World:
             said = error if isinstance(error, DatabaseError) else _said_before(error)
             assert said is not None
             raise _from_server(said) from None
+        except OSError as error:  # a machine that was suspended meanwhile
+            raise UnreachableError(f"The server did not answer: {error}.") from None
         return Session(connection)
 
     def begin(self) -> None:

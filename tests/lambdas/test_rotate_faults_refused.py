@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from components.rotation_alarms import LOGGED
 from lambdas.rotate_postgres.credential import Credential
 from lambdas.rotate_postgres.request import Request
 from lambdas.shared.errors import (
@@ -65,16 +66,23 @@ def test_event_that_is_no_object(event: object) -> None:
         Request.parse(event)
 
 
-def test_failure_that_secrets_manager_reports_is_raised(pair: RotatingPair) -> None:
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("RotationFailed", "rotation_failed"), ("RotationAbandoned", "rotation_abandoned")],
+)
+def test_failure_that_secrets_manager_reports_is_logged(
+    name: str, word: str, pair: RotatingPair, capfd: pytest.CaptureFixture[str]
+) -> None:
     event = {
         "detail-type": "AWS Service Event via CloudTrail",
         "detail": {
-            "eventName": "RotationFailed",
+            "eventName": name,
             "additionalEventData": {"SecretId": pair.rotation.secret},
         },
     }
-    with pytest.raises(RotationError, match=r"reports RotationFailed of .*: look in this function"):
-        pair.take("", event=event)
+    pair.take("", event=event)
+    assert f'"event": "{word}"' in capfd.readouterr().out
+    assert word in LOGGED
 
 
 @pytest.mark.parametrize(

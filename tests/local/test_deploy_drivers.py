@@ -51,6 +51,11 @@ bucket-ownership               BucketOwnerEnforced ObjectWriter ~  aws.s3.Bucket
 bucket-policy                  a b ~  aws.s3.BucketPolicy("x", bucket=logs.id, policy=document(Principal="*", Action="s3:*", Resource=["arn:aws:s3:::logs-bucket/VALUE"]), opts=here)
 bucket-lifecycle               7 8 ~  aws.s3.BucketLifecycleConfiguration("x", bucket=logs.id, rules=[{"id": "old", "status": "Enabled", "expiration": {"days": VALUE}, "noncurrent_version_expiration": {"noncurrent_days": 1}, "abort_incomplete_multipart_upload": {"days_after_initiation": 1}}], opts=here)
 bucket-setting-elsewhere       logs other_logs ±  aws.s3.BucketPublicAccessBlock("x", bucket=VALUE.id, block_public_acls=True, opts=here)
+queue                          60 120 ~  aws.sqs.Queue("x", name="x", message_retention_seconds=VALUE, sqs_managed_sse_enabled=True, tags={"a": "VALUE"}, opts=here)
+queue-name                     x y ±  aws.sqs.Queue("x", name="VALUE", opts=here)
+event-rule                     1 2 ~  aws.cloudwatch.EventRule("x", name="x", schedule_expression="rate(VALUE days)", tags={"a": "VALUE"}, opts=here)
+event-rule-name                x y ±  aws.cloudwatch.EventRule("x", name="VALUE", schedule_expression="rate(2 days)", opts=here)
+event-target                   a b ~  aws.cloudwatch.EventTarget("x", rule=rule.name, target_id="x", arn=executor.arn, input='{"a": "VALUE"}', opts=here)
 instance-class                 micro small ~  database("x", instance_class="db.t4g.VALUE")
 instance-storage-and-port      40 41 ~  database("x", allocated_storage=VALUE, port=54VALUE)
 instance-logs                  postgresql upgrade ~  database("x", enabled_cloudwatch_logs_exports=["VALUE"])
@@ -64,6 +69,7 @@ group = aws.ec2.SecurityGroup("group", name="group", description="g", vpc_id=vpc
 executor = role("executor")
 key, other = aws.kms.Key("key", opts=here), aws.kms.Key("other", opts=here)
 log = aws.cloudwatch.LogGroup("log", name="log", opts=here)
+rule = aws.cloudwatch.EventRule("rule", name="rule", schedule_expression="rate(2 days)", opts=here)
 secret = aws.secretsmanager.Secret("secret", name="secret", recovery_window_in_days=0, opts=here)
 
 def bucket(name, **more):
@@ -113,9 +119,8 @@ def shared(api: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Ite
     with pytest.MonkeyPatch.context() as patch:
         for name, value in api.items():
             patch.setenv(name, value)
-        ec2 = boto3.client("ec2")
-        vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
-        subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"][:2]]
+        found = boto3.client("ec2").describe_subnets()["Subnets"][:2]
+        vpc, subnets = found[0]["VpcId"], [subnet["SubnetId"] for subnet in found]
         project = Project(tmp_path_factory.mktemp("drivers") / "project")
         project.surroundings = SURROUNDINGS.format(vpc=vpc, subnets=subnets)
         yield project

@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING, Literal
 from components import naming
 from components.airflow.metadata_access import SERVICE_ACCOUNTS
 from components.airflow.names import MIGRATION_IDENTITY
+from components.rotation_names import rotated_logins
 from tests.privileges.matrix import Actor, Instance, Standing
 
 if TYPE_CHECKING:
     from stacks.declarations import Agent, Person, Workflow
     from stacks.settings import Settings
 
+    Declared = Workflow | Person | Agent
+
 INSTANCES: tuple[Instance, ...] = ("application", "metadata")
 
 MAINTENANCE = "postgres"
-IAM = "rds_iam"
+IAM, PASSWORDS = "rds_iam", "rds_password"
 _MASTER_HOLDS = frozenset(
     {"pg_monitor", "pg_read_all_data", "pg_signal_backend", "pg_write_all_data"}
-    | {"rds_superuser", "rds_password", "rds_replication"}
+    | {"rds_superuser", PASSWORDS, "rds_replication"}
 )
 MASTER_GIVES = _MASTER_HOLDS - {"rds_superuser"} | {IAM, naming.PROVISIONER_USER}
 """The roles that the master can make others members of."""
@@ -35,6 +38,7 @@ def actors(settings: Settings, instance: Instance) -> Iterator[Actor]:
         if instance == "application":
             yield from _workflows(settings, environment)
             yield from _visitors(settings, environment)
+            yield from _rotators(settings, environment)
         else:
             yield from _components(environment)
     made = frozenset(made_roles(settings, instance))
@@ -43,8 +47,8 @@ def actors(settings: Settings, instance: Instance) -> Iterator[Actor]:
             "provisioner",
             instance,
             database,
-            holds=frozenset({IAM, "rds_password"}),
-            administers=made | {IAM},
+            holds=frozenset({IAM, PASSWORDS}),
+            administers=made | {IAM, PASSWORDS},
         )
     yield _administrator(
         "master",
@@ -91,45 +95,76 @@ def _workflows(settings: Settings, environment: str) -> Iterator[Actor]:
     for workflow in settings.workflows:
         reads = _named(settings, workflow.reads)
         roles = naming.group_roles(environment, workflow.name)
-        login = naming.login_name(environment, workflow.name)
         own: Standing = "W" if workflow.writes else "R"
         holds = {roles.reader, *([roles.writer] if workflow.writes else [])}
         standings = {
             **dict.fromkeys(_schemas_of(environment, workflow), own),
             **_readable(environment, reads),
         }
-        yield from _states(
-            Actor(
-                environment=environment,
-                name=workflow.name,
-                standing=own,
-                instance="application",
-                database=naming.APPLICATION_DATABASE,
-                user=login,
-                acts_as=roles.writer if workflow.writes else login,
-                schemas=standings,
-                path=tuple(_live(environment, one) for one in (workflow, *reads)),
-                holds=frozenset({login, IAM, *holds, *_readers(environment, reads)}),
+        for login, by in logins(environment, workflow):
+            yield from _states(
+                Actor(
+                    environment=environment,
+                    name=workflow.name,
+                    standing=own,
+                    instance="application",
+                    database=naming.APPLICATION_DATABASE,
+                    user=login,
+                    acts_as=roles.writer if workflow.writes else login,
+                    schemas=standings,
+                    path=tuple(_live(environment, one) for one in (workflow, *reads)),
+                    holds=frozenset({login, *by, *holds, *_readers(environment, reads)}),
+                    secret="" if by else naming.connection_secret(environment, workflow.name),
+                )
             )
-        )
 
 
 def _visitors(settings: Settings, environment: str) -> Iterator[Actor]:
     visitors: tuple[Person | Agent, ...] = (*settings.people, *settings.agents)
     for visitor in visitors:
         reads = _named(settings, visitor.reads)
-        login = naming.login_name(environment, visitor.name)
+        for login, by in logins(environment, visitor):
+            yield Actor(
+                environment=environment,
+                name=visitor.name,
+                standing="R",
+                instance="application",
+                database=naming.APPLICATION_DATABASE,
+                user=login,
+                acts_as=login,
+                schemas=_readable(environment, reads),
+                path=tuple(_live(environment, one) for one in reads),
+                holds=frozenset({login, *by, *_readers(environment, reads)}),
+                secret="" if by else naming.login_secret(environment, visitor.name),
+            )
+
+
+def logins(environment: str, one: Declared) -> list[tuple[str, tuple[str, ...]]]:
+    """The logins of a workflow or visitor, and the role that lets each in if that is IAM's."""
+    if one.interval_days is None:
+        return [(naming.login_name(environment, one.name), (IAM,))]
+    return [(login, ()) for login in rotated_logins(environment, one.name)[:2]]
+
+
+def _rotators(settings: Settings, environment: str) -> Iterator[Actor]:
+    """Whoever changes the passwords of a pair, and so may as well become either of them."""
+    pairs: dict[str, list[Actor]] = {}
+    for one in (*_workflows(settings, environment), *_visitors(settings, environment)):
+        if one.secret and one.standing != "A":
+            pairs.setdefault(one.name, []).append(one)
+    for name, pair in pairs.items():
+        rotator = rotated_logins(environment, name).rotator
         yield Actor(
             environment=environment,
-            name=visitor.name,
-            standing="R",
+            name=name,
+            standing="T",
             instance="application",
             database=naming.APPLICATION_DATABASE,
-            user=login,
-            acts_as=login,
-            schemas=_readable(environment, reads),
-            path=tuple(_live(environment, one) for one in reads),
-            holds=frozenset({login, IAM, *_readers(environment, reads)}),
+            user=rotator,
+            acts_as=rotator,
+            schemas={},
+            holds=frozenset({rotator, IAM, PASSWORDS}).union(*(one.holds for one in pair)),
+            administers=frozenset(one.user for one in pair),
         )
 
 
@@ -201,13 +236,15 @@ def made_roles(settings: Settings, instance: Instance) -> Iterator[str]:
         if instance == "application":
             for workflow in settings.workflows:
                 yield from naming.group_roles(environment, workflow.name)
-            everybody: tuple[Workflow | Person | Agent, ...] = (
+            everybody: tuple[Declared, ...] = (
                 *settings.workflows,
                 *settings.people,
                 *settings.agents,
             )
             for each in everybody:
-                yield naming.login_name(environment, each.name)
+                yield from (login for login, _ in logins(environment, each))
+                if each.interval_days is not None:
+                    yield rotated_logins(environment, each.name).rotator
         else:
             for role in ("owner", "writer", *SERVICE_ACCOUNTS):
                 yield naming.metadata_role(environment, role)

@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 
+from local.rotation import rotate, rotated_logins
 from stacks.settings import Settings, load_stack_file
 from tests.privileges.actors import INSTANCES, actors
 from tests.privileges.keys import Keys
@@ -46,6 +48,9 @@ def platform(
     checkout = checkouts[request.param]
     settings = load_stack_file(checkout.folder, "local")
     with checkout.account() as access:
+        for rotated in rotated_logins(settings):
+            # So that both of the pair have a password.
+            rotate(boto3.Session(), rotated, lambda _: None)
         keys = Keys(checkout, access, settings.account)
         for instance in INSTANCES:
             make_objects(keys, settings, list(actors(settings, instance)))

@@ -59,6 +59,7 @@ def cells(settings: Settings, instance: Instance) -> list[Cell]:
 def login_cells(settings: Settings) -> list[Cell]:
     """Every login of both instances with the token of every login's IAM role: each opens its own.
 
+    That of a login with a password opens none.
     What is a login of one instance only is tried on the other one too, where there is none.
     """
     everybody = {
@@ -75,7 +76,8 @@ def login_cells(settings: Settings) -> list[Cell]:
             verb="log in",
             kind=instance,
             target=user,
-            allowed=(actor.instance, actor.user) == (instance, user),
+            # The role of somebody with a password opens nothing, also not that login.
+            allowed=(actor.instance, actor.user) == (instance, user) and not actor.secret,
         )
         for actor in everybody.values()
         for instance, user in sorted({*everybody, *((one, actor.user) for one in INSTANCES)})
@@ -146,7 +148,7 @@ def _on_roles(settings: Settings, actor: Actor) -> Iterator[Cell]:
             if role in {*SERVICE, *PREDEFINED} and verb not in {"SET ROLE", "MEMBERSHIP"}:
                 continue
             # Nobody can drop the role that they are, whatever their rights.
-            if verb == "DROP" and role == actor.user and actor.standing in {"P", "M"}:
+            if verb == "DROP" and role == actor.user and actor.standing in {"T", "P", "M"}:
                 continue
             yield Cell(
                 section="roles",

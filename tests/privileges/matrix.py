@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Standing = Literal["W", "R", "O", "C", "A", "P", "M"]
+Standing = Literal["W", "R", "O", "C", "A", "T", "P", "M"]
 
 Instance = Literal["application", "metadata"]
 
@@ -20,6 +20,7 @@ STANDINGS: Mapping[Standing, str] = {
     "O": "Airflow's migration, which acts as the owner of the schema",
     "C": "API server, scheduler, DAG processor and triggerer of Airflow",
     "A": "W or O after SET ROLE NONE: the bare login",
+    "T": "rotator, which changes the passwords of one pair of logins",
     "P": "provisioner, the login of deployers",
     "M": "master, the login for breaking glass",
 }
@@ -100,17 +101,17 @@ migration, or an administrator who acts as the owner of a workflow's schema."""
 
 IN_DATABASES: Rights = {
     "its own database": {
-        "CONNECT": "WROCAP",
+        "CONNECT": "WROCATP",
         "CREATE": "P",
         "TEMPORARY": "P",
         "CREATE EXTENSION": "",
         "USAGE of public": "P",
         "CREATE in public": "P",
         # PostgreSQL gives these to everybody; only the superuser, whom RDS keeps, could take them.
-        "large object": "WROCAP",
-        "advisory lock": "WROCAP",
-        "NOTIFY": "WROCAP",
-        "names and bodies of all functions": "WROCAP",
+        "large object": "WROCATP",
+        "advisory lock": "WROCATP",
+        "NOTIFY": "WROCATP",
+        "names and bodies of all functions": "WROCATP",
     },
     "template1": {
         "CONNECT": EVERYBODY,  # RDS lets everybody in
@@ -127,7 +128,7 @@ IN_DATABASES: Rights = {
 """The provisioner's own databases are those of all environments; the master has none."""
 
 ON_SERVER: Mapping[str, str] = {
-    "CREATE ROLE": "PM",
+    "CREATE ROLE": "TPM",
     "CREATE DATABASE": "PM",
     "ALTER DATABASE": "PM",
     "DROP DATABASE": "PM",
@@ -164,7 +165,7 @@ ROLE_VERBS: Mapping[str, str] = {
     "DROP": "no role",
 }
 """What can be tried on a role, and on which roles somebody who is no administrator may. The
-provisioner may do all but SET ROLE to the roles that it made."""
+provisioner may do all but SET ROLE to the roles that it made, a rotator all to its pair."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +190,8 @@ class Actor:
     """The roles that it may act as."""
     path: tuple[str, ...] = ()
     """The schemas that names without one are looked up in."""
+    secret: str = ""
+    """The secret with its password; empty if it logs in by IAM."""
     administers: frozenset[str] = frozenset()
     """The roles that it may change and give away."""
 

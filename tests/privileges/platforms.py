@@ -37,15 +37,16 @@ def platforms() -> Iterator[Mapping[str, Checkout]]:
 
 
 def _everything(settings: Declarations, versions: tuple[str, str]) -> None:
-    """Two environments with four kinds of workflow, a person and an agent."""
+    """Two environments with five kinds of workflow, two people and an agent."""
     metadata, application = versions
     settings["environments"] = ["dev", "qa"]
     settings["metadata"].update(engineVersion=metadata, instanceClass="db.t4g.medium")
-    settings["application"].update(engineVersion=application)
+    settings["application"].update(engineVersion=application, instanceClass="db.t4g.medium")
     declared(settings, "billing").update(
         reads=["reference", "marketing"], schemaVersion=2, schemaVersions=[1, 2]
     )
     declared(settings, "reference").update(drop=True)
+    declared(settings, "marketing").update(login="rotated")
     settings["workflows"].append(
         {
             "name": "forecast",

@@ -26,8 +26,9 @@ refused for want of a privilege; any other error is a failed test. This file was
 `{COMMAND}`; change `tests/privileges/matrix.py`, and run that.
 
 An IAM role opens its own login, and no other: not of another workflow, environment or component,
-and none of the other instance. Workflows, people and agents have no login on the metadata
-instance, and Airflow's components none on the application instance.
+and none of the other instance. That of somebody whose password is rotated opens none: both logins
+of the pair are tried with their passwords. Workflows, people and agents have no login on the
+metadata instance, and Airflow's components none on the application instance.
 """
 _IN_SCHEMAS = """
 ## In a schema
@@ -50,7 +51,9 @@ _ON_ROLES = """
 ## On roles
 
 Tried on every role of the instance. The provisioner, and through it the master, may do all of it
-to the roles that the provisioner made, but cannot become them.
+to the roles that the provisioner made, but cannot become them. A rotator may do all of it to its
+pair: who sets a password could log in with it, so it is let become either as well. It may make
+roles, as nothing less than CREATEROLE lets it set a password, and can give them nothing.
 
 | verb | on which roles, for all others |
 |---|---|
@@ -86,9 +89,9 @@ def document() -> str:
             _IN_SCHEMAS,
             *_table(IN_SCHEMAS, "WROC"),
             _IN_DATABASES,
-            *_table(IN_DATABASES, "WROCAPM"),
+            *_table(IN_DATABASES, "WROCATPM"),
             _ON_SERVER,
-            *_table({"server": ON_SERVER}, "WROCAPM"),
+            *_table({"server": ON_SERVER}, "WROCATPM"),
             _ON_ROLES,
             *(f"| {verb} | {roles} |\n" for verb, roles in ROLE_VERBS.items()),
             _LIMITS,

@@ -63,7 +63,7 @@ NAME = (
     "lower-case letters and digits, starting with a letter, with single dashes between words, "
     "at most 40 characters"
 )
-READER = "name, principal, reads, expires, connectionLimit"
+READER = "name, principal, reads, expires, connectionLimit, login, rotationDays"
 WRONG: list[tuple[Edits, str, str, str]] = [
     (
         {"workflows.2.connectionLimit": "20"},
@@ -98,9 +98,9 @@ WRONG: list[tuple[Edits, str, str, str]] = [
         "write it without quotes",
     ),
     (
-        {"workflows.0.login": "rotated"},
-        'workflows[0].login (workflow "billing") is "rotated"',
-        '"iam"',
+        {"workflows.0.login": "password"},
+        'workflows[0].login (workflow "billing") is "password"',
+        'one of "iam", "rotated"',
         "correct it",
     ),
     (

@@ -129,7 +129,7 @@ def test_the_schema_accepts_what_pulumi_makes_of_them() -> None:
         ("config/airflow-postgres:metadata/instanceClass", "db.t4g.tiny"),
         ("config/airflow-postgres:metadata/engineVersion", 16),
         ("config/airflow-postgres:workflows/0/connectionLimit", "20"),
-        ("config/airflow-postgres:workflows/0/login", "rotated"),
+        ("config/airflow-postgres:workflows/0/login", "password"),
     ],
 )
 def test_the_schema_shows_a_wrong_value(path: str, value: object) -> None:

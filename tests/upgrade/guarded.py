@@ -21,6 +21,7 @@ LOST: dict[str, str] = {
     "aws:rds/instance:Instance": "all databases on it",
     "aws:s3/bucket:Bucket": "the objects in it, and its name to whoever takes it first",
     "aws:secretsmanager/secret:Secret": "its value, and its name until the recovery window ends",
+    "aws:sqs/queue:Queue": "the events that wait in it",
     "kubernetes:core/v1:Namespace": "every object in it",
     "postgresql:index/database:Database": "all tables in it",
     "postgresql:index/role:Role": "what it owns, its grants and its sessions",
@@ -32,6 +33,8 @@ LOST: dict[str, str] = {
 """Type token to what goes with a resource of this type."""
 
 REPLACEABLE = {
+    "aws:cloudwatch/eventRule:EventRule",
+    "aws:cloudwatch/eventTarget:EventTarget",
     "aws:cloudwatch/logMetricFilter:LogMetricFilter",
     "aws:cloudwatch/metricAlarm:MetricAlarm",
     "aws:iam/rolePolicy:RolePolicy",
@@ -39,6 +42,7 @@ REPLACEABLE = {
     "aws:kms/alias:Alias",
     "aws:lambda/function:Function",
     "aws:lambda/invocation:Invocation",
+    "aws:lambda/permission:Permission",
     "aws:rds/eventSubscription:EventSubscription",
     "aws:rds/parameterGroup:ParameterGroup",
     "aws:rds/proxy:Proxy",
@@ -51,6 +55,7 @@ REPLACEABLE = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
+    "aws:secretsmanager/secretRotation:SecretRotation",
     "aws:secretsmanager/secretVersion:SecretVersion",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from local.deploy.drivers import (
     cloudwatch,
     ec2,
+    events,
     iam,
     kms,
     kubernetes,
     lambda_function,
+    lambda_permission,
     postgresql_grants,
     postgresql_objects,
     postgresql_roles,
@@ -20,6 +22,7 @@ from local.deploy.drivers import (
     s3,
     s3_settings,
     secretsmanager,
+    sqs,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from local.deploy.drivers.base import Driver
 
 DRIVERS: Mapping[str, Driver] = {
+    "aws:cloudwatch/eventRule:EventRule": events.EventRule(),
+    "aws:cloudwatch/eventTarget:EventTarget": events.EventTarget(),
     "aws:cloudwatch/logGroup:LogGroup": cloudwatch.LogGroup(),
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": cloudwatch.LogMetricFilter(),
     "aws:cloudwatch/metricAlarm:MetricAlarm": cloudwatch.MetricAlarm(),
@@ -39,6 +44,7 @@ DRIVERS: Mapping[str, Driver] = {
     "aws:kms/key:Key": kms.Key(),
     "aws:lambda/function:Function": lambda_function.Function(),
     "aws:lambda/invocation:Invocation": lambda_function.Invocation(),
+    "aws:lambda/permission:Permission": lambda_permission.Permission(),
     "aws:rds/eventSubscription:EventSubscription": rds.EventSubscription(),
     "aws:rds/instance:Instance": rds_instance.Instance(),
     "aws:rds/parameterGroup:ParameterGroup": rds.ParameterGroup(),
@@ -53,7 +59,9 @@ DRIVERS: Mapping[str, Driver] = {
     ),
     "aws:s3/bucketVersioning:BucketVersioning": s3_settings.Versioning(),
     "aws:secretsmanager/secret:Secret": secretsmanager.Secret(),
+    "aws:secretsmanager/secretRotation:SecretRotation": secretsmanager.SecretRotation(),
     "aws:secretsmanager/secretVersion:SecretVersion": secretsmanager.SecretVersion(),
+    "aws:sqs/queue:Queue": sqs.Queue(),
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": ec2.SecurityGroupEgressRule(),
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": ec2.SecurityGroupIngressRule(),
     "kubernetes:apps/v1:Deployment": kubernetes.Deployment(),

@@ -1,4 +1,4 @@
-"""Secrets Manager: secrets and the values that the program itself gives them."""
+"""Secrets Manager: secrets, the values that the program itself gives them, and their rotation."""
 
 from __future__ import annotations
 
@@ -103,3 +103,35 @@ class SecretVersion(Driver):
     @override
     def delete(self, target: Target, made: Made, inputs: Properties) -> None:
         """A version goes with its secret; the current one cannot go before it."""
+
+
+class SecretRotation(Driver):
+    """When a secret is rotated, and by what. Saying it again is the same as saying it once."""
+
+    rules: ClassVar[Mapping[str, str]] = {
+        "automaticallyAfterDays": "AutomaticallyAfterDays",
+        "duration": "Duration",
+        "scheduleExpression": "ScheduleExpression",
+    }
+    inputs = frozenset({"rotateImmediately", "rotationLambdaArn", "rotationRules", "secretId"})
+    replace = frozenset({"secretId"})
+    repeatable = True
+
+    @override
+    def create(self, target: Target, inputs: Properties) -> Made:
+        target.aws("secretsmanager").rotate_secret(
+            SecretId=inputs["secretId"],
+            RotationLambdaARN=inputs["rotationLambdaArn"],
+            RotationRules=pick(inputs["rotationRules"], self.rules),
+            RotateImmediately=inputs.get("rotateImmediately", True),
+        )
+        return Made(id=inputs["secretId"], outputs={"rotationEnabled": True})
+
+    @override
+    def update(self, target: Target, made: Made, old: Properties, new: Properties) -> Made:
+        return self.create(target, new)
+
+    @override
+    def delete(self, target: Target, made: Made, inputs: Properties) -> None:
+        with gone_is_fine():
+            target.aws("secretsmanager").cancel_rotate_secret(SecretId=made.id)
