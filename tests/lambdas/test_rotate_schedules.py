@@ -68,7 +68,8 @@ def _hold(server: RotatingServer, schedules: int, number: int) -> int:
         world = World(pair=server.again(pair))
         try:
             world.tokens.append("a-version-that-never-was-of-any-secret")
-            if has_value:
+            # On a machine that is too busy a session may end as an idle one.
+            while has_value and "AWSCURRENT" not in world.pair.labels:
                 world.deliver(4, 0)
                 world.advance(0, 99)
             for name, *arguments in commands:
