@@ -29,6 +29,28 @@ def _private(name: str, where: str, on_aws: str, ends: str, seen: str = ALWAYS) 
     )
 
 
+FORMER = "verifier of a password that was replaced"
+KEPT_BY_SERVER = {
+    "instances/{holder}/data/pg_wal/*": "the change of the table; a file is reused after some time",
+    "instances/{holder}/data/base/*/2619": "the file of the statistics",
+    "{holder}/*.pg_catalog.pg_statistic": "samples of each table's columns, its catalog's too",
+    "{holder}/*.pg_catalog.pg_stats": "a view of them, each column for who may read the column",
+}
+"""Where a server may have a verifier beside its catalog, and for a while after it was replaced."""
+
+
+def _kept(holder: str) -> tuple[Belongs, ...]:
+    return tuple(
+        Belongs(
+            kind=FILE if where.startswith("instances/") else TABLE,
+            where=where.format(holder=holder),
+            reason=reason,
+            seen=SOMETIMES,
+        )
+        for where, reason in KEPT_BY_SERVER.items()
+    )
+
+
 def _verifier(of: str, maker: str) -> Secret:
     return Secret(
         name=f"verifier of {of}",
@@ -40,12 +62,7 @@ def _verifier(of: str, maker: str) -> Secret:
             Belongs(kind=TABLE, where="{holder}/*.pg_catalog.pg_authid", reason="its catalog"),
             Belongs(kind=TABLE, where="{holder}/*.pg_catalog.pg_shadow", reason="a view of it"),
             Belongs(kind=FILE, where="instances/{holder}/data/global/*", reason="its table's file"),
-            Belongs(
-                kind=FILE,
-                where="instances/{holder}/data/pg_wal/*",
-                reason="the change of the table; the file is reused after some time",
-                seen=SOMETIMES,
-            ),
+            *_kept("{holder}"),
         ),
     )
 
@@ -69,6 +86,23 @@ OF_DATABASES = (
     ),
     _verifier("the master's password", "RDS, which gives PostgreSQL the verifier instead"),
     _verifier("a rotated password", "the rotation function, which gives PostgreSQL nothing else"),
+    Secret(
+        name=FORMER,
+        maker="whoever made the password",
+        on_aws="the server's write-ahead log, and its files until they are written over",
+        readers="superusers, which nobody is on RDS",
+        ends="with the next vacuum; no password is verified by it",
+        places=(
+            Belongs(
+                kind=FILE,
+                where="instances/*/data/global/1260",
+                reason="a row stays in the catalog's file for a while after it was changed",
+                seen=SOMETIMES,
+            ),
+            *_kept("*"),
+        ),
+        seen=SOMETIMES,
+    ),
     Secret(
         name="nonce for logins that do not exist",
         maker="PostgreSQL, when its cluster is initialized",

@@ -192,5 +192,5 @@ def test_the_landing_zone_is_read_from_the_settings() -> None:
         settings.cluster,
     )
     assert zone.subnets == settings.database_subnets
-    assert zone.user_names == ("deployer", "break-glass", "analyst", "report-writer")
+    assert zone.user_names == ("deployer", "break-glass", "analyst", "bi-tool", "report-writer")
     assert LandingZone.from_json(zone.to_json()) == zone

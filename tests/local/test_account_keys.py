@@ -95,6 +95,6 @@ def test_without_a_right_it_says_which(
     answer = invoke(local_account, function, {"region": REGION, "secrets": secrets})
     assert answer["result"]["errorMessage"] == (
         f"Secret {secrets['api']} got no first value (AccessDeniedException): allow the "
-        "function's role secretsmanager:DescribeSecret and secretsmanager:PutSecretValue on it, "
-        "and kms:GenerateDataKey and kms:Decrypt on its key."
+        "function's role secretsmanager:DescribeSecret, secretsmanager:GetSecretValue and "
+        "secretsmanager:PutSecretValue on it, and kms:GenerateDataKey and kms:Decrypt on its key."
     )

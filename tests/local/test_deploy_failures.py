@@ -76,8 +76,8 @@ def test_a_program_that_stops_half_way_deletes_nothing(project: SmallProject) ->
     [
         ('role("x")\n1 / 0', r"ZeroDivisionError: division by zero \(__main__\.py, line 2"),
         (
-            'role("x")\naws.sqs.Queue("b", opts=here)',
-            r"sqs.* cannot be carried out by this engine: use ENGINE=pulumi, or add a driver",
+            'role("x")\naws.kinesis.Stream("b", opts=here)',
+            r"kinesis.* cannot be carried out by this engine: use ENGINE=pulumi, or add a driver",
         ),
         (
             'role("x")\naws.rds.ProxyDefaultTargetGroup("b", db_proxy_name="p", opts=here)',
