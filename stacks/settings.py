@@ -33,6 +33,7 @@ from stacks.fields import (
 )
 from stacks.sizes import AirflowComponent, Instance
 from stacks.stack_file import stack_configuration
+from stacks.waivers import Waiver
 
 __all__ = [
     "Agent",
@@ -125,6 +126,11 @@ class Settings(Model):
     longest_access_days: LongestAccess = Field(
         default=LongestAccess(),
         description="How many days ahead people's and agents' access may expire.",
+    )
+    waivers: tuple[Waiver, ...] = Field(
+        default=(),
+        description="Rules of `make policy` that single resources may break for a time. "
+        "Absent: none.",
     )
 
     @property

@@ -21,7 +21,7 @@ ARROWS: dict[str, set[str]] = {
     "bench": {"access", "components", "lambdas", "local", "stacks"},
     "components": set(),
     "lambdas": set(),
-    "local": {"components", "lambdas", "stacks"},
+    "local": {"components", "lambdas", "policies", "stacks"},
     "policies": set(),
     "stacks": {"components"},
     "tests": {

@@ -1,0 +1,1 @@
+"""Judges what a stack would declare, before anything is made: `make policy ENV=...`."""
