@@ -77,9 +77,9 @@ class Instance:
         """Connect with psycopg 3, in autocommit."""
         return psycopg.connect(**self.parameters(user, password, **more), autocommit=True)
 
-    def master(self) -> psycopg.Connection:
+    def master(self, **more: str) -> psycopg.Connection:
         """Connect as the master user, with its password."""
-        return self.connect(MASTER, self.master_password)
+        return self.connect(MASTER, self.master_password, **more)
 
     def refusal(self, user: str, password: str, message: str, **more: str) -> str:
         """Try to log in, see `message` in PostgreSQL's own words, return the log's reason."""

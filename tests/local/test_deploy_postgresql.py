@@ -231,6 +231,27 @@ def test_what_a_removed_role_owned_goes_to_the_provisioner(server: Server) -> No
     assert left == [(server.user, f"{server.prefix}_v1")]
 
 
+@BOTH_MAJORS
+def test_a_role_that_owns_in_another_database_stays_and_no_table_is_lost(server: Server) -> None:
+    server.up()
+    with server.connect("login") as login:
+        login.execute("CREATE TABLE bills AS SELECT 7 AS id")
+    other, owner = f"{server.prefix}_other", f"{server.prefix}_owner"
+    token = server.instance.token(server.key, server.user)
+    with server.instance.connect(server.user, token) as provisioner:
+        provisioner.execute(f"CREATE DATABASE {other}")
+        provisioner.execute(f"GRANT {owner} TO CURRENT_USER WITH SET TRUE")
+        with server.instance.connect(server.user, token, dbname=other) as connection:
+            connection.execute(f"CREATE SCHEMA kept AUTHORIZATION {owner}")
+            result = server.up("")
+            assert connection.execute("SELECT 'kept'::regnamespace").fetchall() == [("kept",)]
+        assert f"in database {other}" in "".join(result.messages)
+        query = "SELECT tableowner FROM pg_tables WHERE tablename = 'bills'"
+        assert server.inside(query) == [(f"{server.prefix}_writer",)]
+        provisioner.execute(f"DROP DATABASE {other}")
+    assert server.up("").ok
+
+
 def test_a_replaced_database_takes_along_what_is_in_it(server: Server) -> None:
     server.up()
     server.head = server.head.replace("name=P, owner", 'name=P, lc_collate="C", owner')
