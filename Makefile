@@ -19,7 +19,7 @@ JUDGES := $(JUDGES_VENV)/.ready
 LOCK := uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status password preview psql test lint format package certificates tunnel rotate lock image judges faults soak
+.PHONY: help up down status password preview policy psql test lint format package certificates tunnel rotate lock image judges faults soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ status: $(READY) ## what runs, and who connected (JSON=1 for machines)
 
 preview: $(READY) ## what the program would declare: make preview ENV=prod (JSON=1 for machines)
 	@$(RUN) -m local preview --env $(ENV) $(if $(JSON),--json)
+
+policy: $(READY) ## what rules and judges say of an environment: make policy ENV=prod (JSON=1 for machines)
+	@$(RUN) -m local policy --env $(ENV) $(if $(JSON),--json)
 
 psql: $(READY) ## a SQL prompt with a login's own token: make psql DB=application AS=billing
 	@$(RUN) -m local psql --database $(DB) --as "$(AS)"

@@ -29,6 +29,9 @@ def parser() -> argparse.ArgumentParser:
     preview = add("preview", help="what the program would declare")
     preview.add_argument("--env", default="local")
     preview.add_argument("--json", action="store_true")
+    policy = add("policy", help="judge what the program would declare")
+    policy.add_argument("--env", default="local")
+    policy.add_argument("--json", action="store_true")
     psql = add("psql", help="a SQL prompt as a login, with its token")
     psql.add_argument("--database", default="application")
     psql.add_argument("--as", dest="name", default="")
@@ -49,6 +52,7 @@ def is_sentence(error: Exception) -> bool:
     from local.airflow_api import AirflowError  # noqa: PLC0415
     from local.cluster.place import ClusterError  # noqa: PLC0415
     from local.commands.common import CommandError  # noqa: PLC0415
+    from local.judging.environments import PolicyConfigError  # noqa: PLC0415
     from stacks.errors import SettingsError  # noqa: PLC0415
 
     return isinstance(
@@ -59,6 +63,7 @@ def is_sentence(error: Exception) -> bool:
             ClusterError,
             CommandError,
             PackageError,
+            PolicyConfigError,
             SettingsError,
             certificates.CertificatesError,
             deploy.DeployError,
