@@ -6,6 +6,10 @@ DB ?= application
 AS ?=
 WHAT ?=
 JSON ?=
+BASE ?=
+FROM ?=
+PREVIEW ?=
+POST ?=
 DATABASES_ONLY ?=
 
 VENV := .venv
@@ -19,7 +23,7 @@ JUDGES := $(JUDGES_VENV)/.ready
 LOCK := uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status password preview policy psql test lint format package certificates tunnel rotate lock image judges faults soak
+.PHONY: help up down status password preview policy access-diff comment drift psql test lint format package certificates tunnel rotate lock image judges faults soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +67,15 @@ preview: $(READY) ## what the program would declare: make preview ENV=prod (JSON
 policy: $(READY) ## what rules and judges say of an environment: make policy ENV=prod (JSON=1 for machines)
 	@$(RUN) -m local policy --env $(ENV) $(if $(JSON),--json)
 
+access-diff: $(READY) ## what identities gain or lose: make access-diff ENV=prod BASE=folder (a checkout of the version before)
+	@$(RUN) -m local access-diff --env $(ENV) --base "$(BASE)" $(if $(JSON),--json)
+
+comment: $(READY) ## the comment on a pull request: make comment FROM=folder (POST=1: in a workflow, write it)
+	@$(RUN) -m local comment $(if $(POST),--post) "$(FROM)"
+
+drift: $(READY) ## what differs from the program: make drift ENV=prod PREVIEW=file (POST=1: in a workflow, as an issue)
+	@$(RUN) -m local drift --env $(ENV) $(if $(POST),--post) "$(PREVIEW)"
+
 psql: $(READY) ## a SQL prompt with a login's own token: make psql DB=application AS=billing
 	@$(RUN) -m local psql --database $(DB) --as "$(AS)"
 
@@ -70,7 +83,7 @@ rotate: $(READY) ## a new password or key now: make rotate WHAT=billing-bi (ENV=
 	@$(RUN) -m local rotate --what "$(WHAT)" --env $(ENV)
 
 test: lint $(IMAGE) $(JUDGES) ## every test, on real PostgreSQL and the AWS request protocol
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n 2
 
 faults: $(READY) $(IMAGE) ## what takes long: outages, kills at random moments, thousands of schedules; two hours
 	@$(RUN) -m pytest -m faults
@@ -78,10 +91,11 @@ faults: $(READY) $(IMAGE) ## what takes long: outages, kills at random moments, 
 soak: $(READY) $(IMAGE) ## ten minutes of running DAGs with short-lived tokens; nobody may be refused
 	@$(RUN) -m bench.soak --minutes 10
 
-lint: $(READY) ## ruff and mypy, with nothing left to say
+lint: $(READY) ## ruff, mypy and the linters of workflows, with nothing left to say
 	@$(RUN) -m ruff check
 	@$(RUN) -m ruff format --check
 	@$(RUN) -m mypy
+	@.github/scripts/lint
 
 format: $(READY) ## let ruff format the sources
 	@$(RUN) -m ruff format

@@ -32,6 +32,22 @@ def parser() -> argparse.ArgumentParser:
     policy = add("policy", help="judge what the program would declare")
     policy.add_argument("--env", default="local")
     policy.add_argument("--json", action="store_true")
+    access = add("access-diff", help="what identities gain or lose by a change")
+    access.add_argument("--env", default="local")
+    access.add_argument("--base", default="", help="a checkout of the version before")
+    access.add_argument("--json", action="store_true")
+    changes = add("changes", help="what happens to resources, read off previews")
+    changes.add_argument("--env", default="local")
+    changes.add_argument("--pulumi", action="store_true", help="PREVIEW is of the pulumi CLI")
+    changes.add_argument("--base", default="", help="the preview of the version before")
+    changes.add_argument("preview")
+    comment = add("comment", help="the comment on a pull request")
+    comment.add_argument("--post", action="store_true", help="write it to GitHub")
+    comment.add_argument("folder")
+    drift = add("drift", help="how an environment differs from its program")
+    drift.add_argument("--env", required=True)
+    drift.add_argument("--post", action="store_true", help="write an issue on GitHub")
+    drift.add_argument("preview")
     psql = add("psql", help="a SQL prompt as a login, with its token")
     psql.add_argument("--database", default="application")
     psql.add_argument("--as", dest="name", default="")
@@ -53,6 +69,8 @@ def is_sentence(error: Exception) -> bool:
     from local.cluster.place import ClusterError  # noqa: PLC0415
     from local.commands.common import CommandError  # noqa: PLC0415
     from local.judging.environments import PolicyConfigError  # noqa: PLC0415
+    from local.pull_request.documents import DocumentError  # noqa: PLC0415
+    from local.pull_request.github import GitHubError  # noqa: PLC0415
     from stacks.errors import SettingsError  # noqa: PLC0415
 
     return isinstance(
@@ -62,6 +80,8 @@ def is_sentence(error: Exception) -> bool:
             AirflowError,
             ClusterError,
             CommandError,
+            DocumentError,
+            GitHubError,
             PackageError,
             PolicyConfigError,
             SettingsError,
@@ -84,7 +104,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         # Imported only now: each command loads what it needs, and `--help` needs nothing.
-        command = importlib.import_module(f"local.commands.{arguments.command}")
+        command = importlib.import_module(f"local.commands.{arguments.command.replace('-', '_')}")
         return int(command.run(Paths(Path.cwd()), arguments))
     except KeyboardInterrupt as interruption:
         print("interrupted; run the same command again to go on", file=sys.stderr)

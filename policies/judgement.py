@@ -155,7 +155,7 @@ def _asked(
 ) -> Iterator[tuple[Resource | None, Iterator[str]]]:
     match one:
         case ResourceRule():
-            for resource in stack.of(*one.about.of):
+            for resource in stack.of(*one.about.of) if one.about.of else stack.resources:
                 yield resource, one.checks(resource, config)
         case StackRule():
             yield from one.checks(stack, config)

@@ -87,7 +87,7 @@ def _words(about: About) -> dict[str, Json]:
 def _on_resource(
     one: ResourceRule, args: pulumi_policy.ResourceValidationArgs, report: _Report
 ) -> None:
-    if args.resource_type not in one.about.of:
+    if one.about.of and args.resource_type not in one.about.of:
         return
     resource = Resource(
         urn=args.urn,

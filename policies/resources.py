@@ -107,6 +107,14 @@ class Stack:
             found.setdefault(one.type, []).append(one)
         return found
 
+    @cached_property
+    def _by_origin(self) -> dict[str, list[Resource]]:
+        found: dict[str, list[Resource]] = {}
+        for one in self.resources:
+            for urn in dict.fromkeys(urn for urns in one.depends.values() for urn in urns):
+                found.setdefault(urn, []).append(one)
+        return found
+
     def of(self, *types: str) -> list[Resource]:
         """The resources of these types."""
         return [one for type_ in types for one in self._by_type.get(type_, ())]
@@ -129,11 +137,7 @@ class Stack:
 
     def users(self, resource: Resource, *types: str) -> list[Resource]:
         """The resources of these types of which a property comes from a resource."""
-        return [
-            one
-            for one in self.of(*types)
-            if any(resource.urn in urns for urns in one.depends.values())
-        ]
+        return [one for one in self._by_origin.get(resource.urn, ()) if one.type in types]
 
     def component(self, resource: Resource, type_: str) -> Resource | None:
         """The nearest component above a resource whose type ends like this."""

@@ -62,7 +62,7 @@ class About:
         mend: what to do where it does not.
         controls: ids of the public controls that it answers; none is a promise of this project.
         protects: the group it belongs to.
-        of: types of the resources it is about; none is the whole stack.
+        of: types of the resources it is about; none is each type, or the whole stack.
         later: properties that a provider tells; a path holds for all below it. That another one is
             not yet known in a preview is a mistake of the program, and refused.
         parameters: what an environment may set, each a JSON schema with its default.
@@ -102,7 +102,8 @@ class ResourceRule:
 
     def checks(self, resource: Resource, config: Config) -> Iterator[str]:
         """What is wrong with a resource; nothing if the rule is not about its type."""
-        return self.check(resource, config) if resource.type in self.about.of else iter(())
+        about_it = not self.about.of or resource.type in self.about.of
+        return self.check(resource, config) if about_it else iter(())
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ It is computed from the settings alone, and says what will be granted, not what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
@@ -43,16 +43,16 @@ class Grant:
         """The grant in words."""
         rights = []
         if self.writes:
-            rights.append(f"may read and write {_listed(self.writes)}")
+            rights.append(f"may read and write {listed(self.writes)}")
         if self.reads:
-            rights.append(f"may read {_listed(self.reads)}")
+            rights.append(f"may read {listed(self.reads)}")
         who = self.name
         if self.kind != "workflow":
             who = f"{self.name} ({self.kind}, {self.principal})"
         until = f" until {self.expires}" if self.expires else ""
         rotated = ""
         if self.rotation_days:
-            rotated = f", with a password that changes every {_days(self.rotation_days)}"
+            rotated = f", with a password that changes every {days(self.rotation_days)}"
         return f"{who} {', '.join(rights)}{until}{rotated}"
 
 
@@ -190,11 +190,12 @@ def _reader(
     )
 
 
-def _days(number: int) -> str:
+def days(number: int) -> str:
+    """A number of days in words."""
     return "day" if number == 1 else f"{number} days"
 
 
-def _listed(schemas: tuple[str, ...]) -> str:
+def listed(schemas: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     *some, last = schemas
     return f"{', '.join(some)} and {last}" if some else last

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+import hypothesis
 import pulumi
 import pytest
 
@@ -18,8 +19,16 @@ from local.deploy.record import Recording, record
 from stacks import platform
 from stacks.settings import load_stack_file
 from tests import offline
+from tests.workers import ByPart
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# How long an example takes says nothing: the machine may be busy, with the other worker at least.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 
 class Record(Protocol):
@@ -71,3 +80,9 @@ def _stack(name: str) -> Recording:
 def recorded_stack() -> Callable[[str], Recording]:
     """Declare a whole stack, as its file says, and return what was registered."""
     return _stack
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByPart:
+    """Have each worker run whole folders, as `tests.workers` says."""
+    return ByPart(config, log)

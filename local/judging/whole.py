@@ -8,7 +8,9 @@ is made. What not even that decides fails.
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 from local.judging.environments import environment_of
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from policies.judgement import Environment
-    from policies.resources import Stack
 
 OURS = "airflow-postgres"
 """What the pack is called among the judges."""
@@ -119,8 +120,12 @@ def judged(root: Path, name: str, *, today: date) -> Whole:
         SettingsError: the stack's settings are wrong.
     """
     environment = environment_of(root, name, today=today)
-    preview, stack = (declared(root, name, assumed=assumed) for assumed in (False, True))
-    verdicts = both(preview, stack, environment)
+    # Beside this process: with many workflows, evaluating the program is what takes long.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
+        early = beside.submit(_in_a_preview, root, name, environment)
+        stack = declared(root, name, assumed=True)
+        late = judge(RULES, stack, environment).verdicts
+        verdicts = both(early.result(), late)
     given = [Given(judge=OURS, verdict=one) for one in verdicts]
     return Whole(
         environment=name,
@@ -131,12 +136,15 @@ def judged(root: Path, name: str, *, today: date) -> Whole:
     )
 
 
-def both(preview: Stack, assumed: Stack, environment: Environment) -> list[Verdict]:
-    """Judge a preview, and the same stack with AWS's answers made up; say each thing once."""
-    early = judge(RULES, preview, environment).verdicts
-    late = [_decided(one) for one in judge(RULES, assumed, environment).verdicts]
-    said = {(one.rule, one.urn) for one in late}
-    return [*late, *(one for one in early if (one.rule, one.urn) not in said)]
+def both(early: Iterable[Verdict], late: Iterable[Verdict]) -> list[Verdict]:
+    """Say each thing once: what a preview says, and what the same stack says with all answers."""
+    decided = [_decided(one) for one in late]
+    said = {(one.rule, one.urn) for one in decided}
+    return [*decided, *(one for one in early if (one.rule, one.urn) not in said)]
+
+
+def _in_a_preview(root: Path, name: str, environment: Environment) -> tuple[Verdict, ...]:
+    return judge(RULES, declared(root, name, assumed=False), environment).verdicts
 
 
 def _decided(one: Verdict) -> Verdict:

@@ -41,7 +41,7 @@ TEST_ARROWS: dict[str, set[str]] = {
     "airflow": {"local"},
     "components": set(),
     "contract": set(),
-    "engine": {"environment"},
+    "engine": {"environment", "workflows"},
     "environment": set(),
     "faults": {"environment"},
     "lambdas": set(),
@@ -51,6 +51,7 @@ TEST_ARROWS: dict[str, set[str]] = {
     "privileges": {"environment"},
     "unit": set(),
     "upgrade": set(),
+    "workflows": set(),
 }
 LONGEST_FILE = 300
 LONGEST_PROGRAM = 40

@@ -13,6 +13,7 @@ import dataclasses
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -67,6 +68,28 @@ class PulumiStack:
             EngineError: the program or a plugin refused.
         """
         return _foreseen(self.call("preview", "--json", *flags))
+
+    def judged(self) -> set[tuple[str, str, str]]:
+        """Preview with the policy pack; return each policy that said something, its level and URN.
+
+        Raises:
+            EngineError: the program or a plugin refused; a policy that does is no error.
+        """
+        log, policies = self.checkout.base / "events", self.checkout.folder / "policies"
+        log.unlink(missing_ok=True)
+        packages = self.checkout.folder / ".venv"
+        if not packages.exists():
+            packages.symlink_to(sys.prefix)  # where PulumiPolicy.yaml has them
+        pack = ("--policy-pack", str(policies))
+        config = ("--policy-pack-config", str(policies / "environments" / f"{self.stack}.json"))
+        try:
+            self.call("preview", *pack, *config, "--event-log", str(log))
+        except EngineError:
+            if not log.exists():
+                raise
+        events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        said = [one["policyEvent"] for one in events if "policyEvent" in one]
+        return {(one["policyName"], one["enforcementLevel"], one["resourceUrn"]) for one in said}
 
     def up(self) -> Mapping[str, int]:
         """Run `make up ENGINE=pulumi` without Airflow; return how often it did what."""
@@ -148,6 +171,7 @@ class PulumiStack:
             **self.checkout.paths.aws_environment(DEPLOYER),
             "PULUMI_HOME": str(home),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DEBUG_COMMANDS": "true",  # `--event-log` is one of them
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
 

@@ -118,7 +118,8 @@ class Checkout:
                 if time.monotonic() > deadline:
                     process.kill()
                 self.watch(process)
-                time.sleep(WATCH_SECONDS)
+                with contextlib.suppress(psutil.TimeoutExpired):
+                    process.wait(WATCH_SECONDS)
             texts = []
             for file in (output, errors):
                 file.seek(0)

@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import yaml
-
 from policies.resources import Resource, Stack
 
 NUMBER = re.compile(r"\d+")
@@ -96,9 +94,9 @@ def _broken(properties: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, An
         told = _told(properties, path)
         for operator, new in _values(value):
             yield told, operator, _set(properties, path, new)
-        if isinstance(value, str) and "apiVersion:" in value:
-            for below, operator, new in _broken(yaml.safe_load(value)):
-                yield f"{told}:{below}", operator, _set(properties, path, yaml.safe_dump(new))
+        if isinstance(value, str) and '"apiVersion"' in value:
+            for below, operator, new in _broken(json.loads(value)):
+                yield f"{told}:{below}", operator, _set(properties, path, json.dumps(new))
         if not path[-1].isdigit():
             yield told, "absent", _without(properties, path)
 
@@ -135,7 +133,7 @@ def _texts(value: str) -> Iterator[tuple[str, str]]:
                     wider = copy.deepcopy(document)
                     wider["Statement"][number] = _widened(statement, operator)
                     yield operator, json.dumps(wider)
-    elif "apiVersion:" not in value:
+    elif '"apiVersion"' not in value:
         yield "another", f"another-{value}"
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from policies.document import document
+from policies.rendered import document
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_docs_are_what_the_pack_has() -> None:
     written = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
-    assert written == document(), ".venv/bin/python -m policies.document > docs/policies.md"
+    assert written == document(), ".venv/bin/python -m policies.rendered > docs/policies.md"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,21 +12,22 @@ import pytest
 from local.judging.environments import environment_of
 from policies.judgement import Judgement, Outcome, judge
 from policies.resources import Stack
-from policies.rule import Level
+from policies.rule import Level, Rule
 from policies.rules import RULES
-from tests.policies import cases_databases
 from tests.policies.cases import HOLDS, Case, Change, changed
+from tests.policies.every_case import CASES
 
-MODULES = (cases_databases,)
-CASES = [case for module in MODULES for case in module.CASES]
 VARIANTS = [(case, *variant) for case in CASES for variant in case.variants()]
 BREAKS = [(case, number) for case in CASES for number, _ in enumerate(case.breaks)]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _judged(stack: Stack, name: str) -> Judgement:
+BY_NAME = {one.about.name: one for one in RULES}
+
+
+def _judged(stack: Stack, name: str, rules: Iterable[Rule] = RULES) -> Judgement:
     environment = environment_of(ROOT, name, today=datetime.now(UTC).date())
-    return judge(RULES, stack, environment)
+    return judge(rules, stack, environment)
 
 
 def _said(judgement: Judgement, rule: str) -> str:
@@ -52,7 +53,8 @@ def test_our_own_stacks_break_none(stack_of: Callable[[str], Stack], name: str) 
 def test_it_refuses_what_breaks_it(
     stack_of: Callable[[str], Stack], case: Case, number: int
 ) -> None:
-    judgement = _judged(changed(stack_of(case.stack), case.at, case.breaks[number]), case.stack)
+    broken = changed(stack_of(case.stack), case.at, case.breaks[number])
+    judgement = _judged(broken, case.stack, [BY_NAME[case.rule]] if number else RULES)
     refusing = {one.rule for one in judgement.verdicts if one.outcome is Outcome.REFUSED}
     if number == 0:
         assert refusing == {case.rule, *case.also}
@@ -68,7 +70,8 @@ def test_it_refuses_what_breaks_it(
 def test_it_decides_what_is_missing(
     stack_of: Callable[[str], Stack], case: Case, state: str, change: Change, expected: str
 ) -> None:
-    judgement = _judged(changed(stack_of(case.stack), case.at, change), case.stack)
+    broken = changed(stack_of(case.stack), case.at, change)
+    judgement = _judged(broken, case.stack, [BY_NAME[case.rule]])
     assert _said(judgement, case.rule) == expected, state
 
 

@@ -1,4 +1,4 @@
-"""Renders the rules for people: `python -m policies.document > docs/policies.md`."""
+"""Renders the rules for people: `python -m policies.rendered > docs/policies.md`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from policies.rules import RULES
 HEAD = """\
 # Rules
 
-What `make policy ENV=...` and `pulumi preview --policy-pack policies` ask of each resource. Rendered
+What `make policy ENV=...` and `pulumi preview --policy-pack policies` ask of resources. Rendered
 by
 
-    .venv/bin/python -m policies.document > docs/policies.md
+    .venv/bin/python -m policies.rendered > docs/policies.md
 
 A rule that is critical or high stops a deployment, one that is medium is advice, unless
 `policies/environments/<environment>.json` says otherwise. A rule that needs a value which AWS tells
@@ -53,7 +53,9 @@ def _row(one: Rule) -> str:
 
 def _asked_of(one: Rule) -> str:
     types = ", ".join(type_.rpartition(":")[2] for type_ in one.about.of)
-    return types if isinstance(one, ResourceRule) else f"the stack: {types}".rstrip(": ")
+    if isinstance(one, ResourceRule):
+        return types or "everything"
+    return f"the stack: {types}".rstrip(": ")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""What a pull request changes, in words: resources, access, budget and verdicts, for GitHub."""

@@ -1,0 +1,86 @@
+"""Which mutants the pack kills, and which it may let live; it tests nothing.
+
+A mutant is killed when something is refused, or advised against, that is not in the stack as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from policies.judgement import Environment, Outcome, judge
+from policies.resources import Stack
+from policies.rule import ResourceRule, Rule, StackRule
+from policies.rules import RULES
+from tests.policies.mutations import Mutant
+
+LIVING = Path(__file__).with_name("living.yaml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Living:
+    """Mutants that are let live.
+
+    Attributes:
+        type: of the resource, `*` for any text here and below.
+        property: its path.
+        operator: what was done to it.
+        reason: why nothing is lost by it.
+    """
+
+    type: str
+    property: str
+    reason: str
+    operator: str = "*"
+
+    def covers(self, one: Mutant) -> bool:
+        """Tell whether a mutant is let live by this."""
+        path = one.path.replace("[", "<").replace("]", ">")
+        wanted = self.property.replace("[", "<").replace("]", ">")
+        return (
+            fnmatchcase(one.type, self.type)
+            and fnmatchcase(path, wanted)
+            and fnmatchcase(one.operator, self.operator)
+        )
+
+
+@cache
+def living() -> tuple[Living, ...]:
+    """What `living.yaml` lets live."""
+    entries = yaml.safe_load(LIVING.read_text(encoding="utf-8")) or []
+    return tuple(Living(**one) for one in entries)
+
+
+def let_live(one: Mutant) -> Living | None:
+    """What lets a mutant live, if anything does."""
+    return next((entry for entry in living() if entry.covers(one)), None)
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a mutant: the rules that kill it."""
+
+    mutant: Mutant
+    rules: frozenset[str]
+
+
+def fates(stack: Stack, environment: Environment, mutants: Iterable[Mutant]) -> Iterator[Fate]:
+    """Judge each mutant by all rules."""
+    before = _refused(RULES, stack, environment)
+    of_resources = [one for one in RULES if isinstance(one, ResourceRule)]
+    of_stacks = [one for one in RULES if isinstance(one, StackRule)]
+    for one in mutants:
+        # Of the other resources, rules about single ones say what they have said before.
+        found = _refused(of_resources, Stack((one.resource,)), environment)
+        found |= _refused(of_stacks, one.within(stack), environment)
+        yield Fate(one, frozenset(rule for rule, _ in found - before))
+
+
+def _refused(rules: Iterable[Rule], stack: Stack, environment: Environment) -> set[tuple[str, str]]:
+    verdicts = judge(rules, stack, environment).verdicts
+    return {(one.rule, one.urn) for one in verdicts if one.outcome is Outcome.REFUSED}
