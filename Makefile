@@ -23,7 +23,7 @@ JUDGES := $(JUDGES_VENV)/.ready
 LOCK := uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status password preview policy access-diff comment drift psql test lint format package certificates tunnel rotate lock image judges faults soak
+.PHONY: help up down status password preview policy access-diff comment drift psql test lint format package certificates tunnel rotate lock image judges mutants faults soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,7 +64,7 @@ status: $(READY) ## what runs, and who connected (JSON=1 for machines)
 preview: $(READY) ## what the program would declare: make preview ENV=prod (JSON=1 for machines)
 	@$(RUN) -m local preview --env $(ENV) $(if $(JSON),--json)
 
-policy: $(READY) ## what rules and judges say of an environment: make policy ENV=prod (JSON=1 for machines)
+policy: $(READY) $(JUDGES) ## what rules and judges say of an environment: make policy ENV=prod (JSON=1 for machines)
 	@$(RUN) -m local policy --env $(ENV) $(if $(JSON),--json)
 
 access-diff: $(READY) ## what identities gain or lose: make access-diff ENV=prod BASE=folder (a checkout of the version before)
@@ -84,6 +84,9 @@ rotate: $(READY) ## a new password or key now: make rotate WHAT=billing-bi (ENV=
 
 test: lint $(IMAGE) $(JUDGES) ## every test, on real PostgreSQL and the AWS request protocol
 	@$(RUN) -m pytest -n 2
+
+mutants: $(READY) ## break one property at a time in our own stacks; who lives needs a reason; minutes
+	@$(RUN) -m tests.policies.mutate
 
 faults: $(READY) $(IMAGE) ## what takes long: outages, kills at random moments, thousands of schedules; two hours
 	@$(RUN) -m pytest -m faults

@@ -25,6 +25,8 @@ def lines(whole: Whole) -> Iterator[str]:
         yield f"not yet known in a preview, held with AWS's answers made up: {_counted(later)}"
     for sentence in (*whole.not_run, *whole.stale):
         yield f"note: {sentence}"
+    asked = ", ".join(f"{judge} of {number}" for judge, number in sorted(whole.judges.items()))
+    yield f"other judges, asked of so many things: {asked or 'none'}; {whole.accepted} accepted"
     told = ", ".join(f"{number} {name}" for name, number in whole.counts.items())
     yield f"{whole.environment}: {whole.rules} rules over {whole.resources} resources: {told}"
 

@@ -13,18 +13,22 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
+from local.judging.alike import names_in, one_of_each
 from local.judging.environments import environment_of
+from local.judging.foreign import panel
 from local.judging.graph import declared
 from policies.judgement import Outcome, Verdict, judge
 from policies.rule import Level
 from policies.rules import RULES
+from stacks.settings import load_stack_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import date
     from pathlib import Path
     from typing import Any
 
+    from local.judging.foreign.answers import Finding
     from policies.judgement import Environment
 
 OURS = "airflow-postgres"
@@ -68,6 +72,9 @@ class Whole:
         given: refused first, then waived, then not yet known.
         rules: how many of ours were asked.
         resources: how many there are.
+        judges: the other judges, and how many things each looked at.
+        accepted: how much of what they refuse is accepted, with a reason, in
+            `policies/judges/exceptions.yaml`.
         not_run: judges that were not asked, with the reason.
         stale: waivers that nothing needs any more, a sentence each.
     """
@@ -76,6 +83,8 @@ class Whole:
     given: tuple[Given, ...]
     rules: int
     resources: int
+    judges: Mapping[str, int]
+    accepted: int = 0
     not_run: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
 
@@ -105,6 +114,8 @@ class Whole:
             "rules": self.rules,
             "resources": self.resources,
             "counts": self.counts,
+            "judges": dict(self.judges),
+            "accepted": self.accepted,
             "verdicts": [one.as_dict() for one in self.given],
             "notRun": list(self.not_run),
             "staleWaivers": list(self.stale),
@@ -125,14 +136,19 @@ def judged(root: Path, name: str, *, today: date) -> Whole:
         early = beside.submit(_in_a_preview, root, name, environment)
         stack = declared(root, name, assumed=True)
         late = judge(RULES, stack, environment).verdicts
+        others = panel.judged(one_of_each(stack, names_in(load_stack_file(root, name))), name, root)
         verdicts = both(early.result(), late)
     given = [Given(judge=OURS, verdict=one) for one in verdicts]
+    given += [_given(one, environment) for one in others.findings]
     return Whole(
         environment=name,
         given=tuple(sorted(given, key=_order)),
         rules=sum(environment.level(one.about) is not Level.DISABLED for one in RULES),
         resources=len(stack.resources),
-        stale=tuple(_stale(environment, verdicts)),
+        judges=others.looked,
+        accepted=len(others.accepted),
+        not_run=others.not_run,
+        stale=tuple(_stale(environment, [one.verdict for one in given])),
     )
 
 
@@ -141,6 +157,24 @@ def both(early: Iterable[Verdict], late: Iterable[Verdict]) -> list[Verdict]:
     decided = [_decided(one) for one in late]
     said = {(one.rule, one.urn) for one in decided}
     return [*decided, *(one for one in early if (one.rule, one.urn) not in said)]
+
+
+def _given(one: Finding, environment: Environment) -> Given:
+    """What another judge refuses: as bad as what is high among ours, as most of them do not say."""
+    waiver = environment.waiver(one.refusal.rule, one.resource.name)
+    counts = waiver is not None and waiver.expires >= environment.today
+    verdict = Verdict(
+        rule=one.refusal.rule,
+        level=Level.MANDATORY,
+        severity="high",
+        urn=one.resource.urn,
+        where=one.resource.label,
+        outcome=Outcome.WAIVED if counts else Outcome.REFUSED,
+        sentence=one.refusal.text,
+        mend=one.refusal.url or "See the judge's own documentation.",
+        waiver=waiver if counts else None,
+    )
+    return Given(judge=one.judge, verdict=verdict)
 
 
 def _in_a_preview(root: Path, name: str, environment: Environment) -> tuple[Verdict, ...]:

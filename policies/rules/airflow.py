@@ -279,3 +279,19 @@ def _mentions(container: Container, key: re.Pattern[str]) -> str:
 
 def _numbers(version: str) -> list[int]:
     return [int(one) for one in re.findall(r"\d+", version)]
+
+
+@rule(
+    "airflow-keys-in-memory",
+    of=WORKLOADS,
+    severity=Severity.HIGH,
+    says="Airflow's keys are on no node's disk.",
+    mend="Give the volume keys an emptyDir with medium: Memory.",
+    controls=("CIS Kubernetes 5.4.1",),
+)
+def airflow_keys_in_memory(workload: Resource, _config: Config) -> Iterator[str]:
+    """By the volume's name; any other medium, or none, is the node's disk."""
+    for pod in pods_of(workload):
+        for volume in pod.spec.parts("volumes"):
+            if volume.value("name") == "keys" and volume.value("emptyDir.medium") != "Memory":
+                yield "the volume keys is not in memory: keys outlive the pod on the node's disk"

@@ -1,6 +1,6 @@
 """Rules for the providers: how PostgreSQL is reached, which tags everything in AWS has.
 
-Whom the deployment is in AWS and in the cluster is decided outside of the program.
+Who the deployment is in AWS and in the cluster is decided outside of the program.
 """
 
 from __future__ import annotations
@@ -61,3 +61,17 @@ def tags_required(provider: Resource, config: Config) -> Iterator[str]:
     for tag in config["tags"]:
         if not isinstance(tags, Mapping) or not tags.get(tag):
             yield f"defaultTags has no {tag}: nobody can tell whose costs these are"
+
+
+@rule(
+    "aws-own-account",
+    of=(AWS,),
+    severity=Severity.HIGH,
+    says="A deployment changes one account and no other.",
+    mend="Set allowedAccountIds of the provider to the account of the settings.",
+)
+def aws_own_account(provider: Resource, _config: Config) -> Iterator[str]:
+    """Absent and empty allow any account that the deployer's login happens to be of."""
+    accounts = provider.document("allowedAccountIds")
+    if not isinstance(accounts, list) or len(accounts) != 1 or not str(accounts[0]).isdigit():
+        yield "allowedAccountIds is not one account: a wrong login would deploy there"

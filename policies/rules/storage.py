@@ -12,6 +12,7 @@ from policies.resources import Resource, Stack
 from policies.rule import Config, Severity, rule, rule_in_stack
 from policies.rules.alarms import QUEUE
 from policies.rules.databases import key_problems
+from policies.rules.grants import DATABASE, SCHEMA
 from policies.values import Json, known
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -23,6 +24,7 @@ OWNERSHIP = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
 POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 PUBLIC_ACCESS = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 QUEUE_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
+METADATA = ":MetadataAccess"
 VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
 
 _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
@@ -237,3 +239,17 @@ def _public(resource: Resource) -> Iterator[str]:
     for one in allowing(resource.document("policy")):
         if "NotPrincipal" in one.negated or any("*" in who for _, who in one.principals):
             yield f"{one.label} of policy lets everybody in"
+
+
+@rule_in_stack(
+    "data-protect",
+    of=(BUCKET, DATABASE, SCHEMA),
+    severity=Severity.HIGH,
+    says="No deployment deletes a database, Airflow's schema or its logs.",
+    mend="Declare it with the option protect.",
+)
+def data_protect(one: Resource, stack: Stack, _config: Config) -> Iterator[str]:
+    """Workflows' schemas are not protected: those that are given up stay unless `drop` is said."""
+    of_airflow = one.type != SCHEMA or stack.component(one, METADATA) is not None
+    if of_airflow and not one.protect:
+        yield "it has no option protect: a change that replaces it would be carried out"

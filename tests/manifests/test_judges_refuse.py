@@ -6,23 +6,30 @@ Without these a judge that reads nothing, or the wrong thing, would look like on
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from kubernetes_validate.utils import VersionNotSupportedError
 
-from tests.manifests.judges import Refusal, schema_refusals
-from tests.manifests.rendered import manifests_of, named, pods_of, task_pods
+from local.judging.foreign.answers import JudgeMissingError
+from local.judging.foreign.kubernetes import schema_refusals
+from local.judging.foreign.manifests import manifests_of, named, object_name, pods_of, task_pods
+from local.judging.foreign.python_judges import by_checkov
+from local.judging.graph import declared, stack_of
+from policies.resources import Resource, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.deploy.record import Recording
-    from tests.manifests.judges import Checkov, PodSecurity
-    from tests.manifests.rendered import Manifest
+    from local.judging.foreign.answers import Refusal
+    from local.judging.foreign.kubernetes import PodSecurity
+    from local.judging.foreign.manifests import Manifest
 
     Break = Callable[[Manifest], object]
 
+ROOT = Path(__file__).resolve().parents[2]
 SCHEDULER = ("Deployment", "airflow-scheduler")
 
 
@@ -79,7 +86,7 @@ AGAINST_RULE: dict[str, Break] = {
 @pytest.fixture(scope="module")
 def good(recorded_stack: Callable[[str], Recording]) -> list[Manifest]:
     """The manifests of production, which every judge accepts."""
-    return manifests_of(recorded_stack("prod"))
+    return manifests_of(stack_of(recorded_stack("prod")))
 
 
 def broken(good: list[Manifest], breaking: Break, name: str = "") -> Manifest:
@@ -133,9 +140,7 @@ def test_pod_security_reads_no_field_that_it_does_not_know(
 
 
 @pytest.fixture(scope="module")
-def checkov_on_broken(
-    good: list[Manifest], checkov: Checkov, tmp_path_factory: pytest.TempPathFactory
-) -> list[Refusal]:
+def checkov_on_broken(good: list[Manifest]) -> list[Refusal]:
     """What Checkov has against one broken manifest for each rule, all in one go."""
     manifests = [
         broken(good, breaking, name=f"breaks-{rule.lower().replace('_', '-')}")
@@ -146,7 +151,16 @@ def checkov_on_broken(
     manifests.append(
         broken(good, lambda one: one["metadata"].update(annotations=skipping), name="asks-to-skip")
     )
-    return checkov.refusals(manifests, tmp_path_factory.mktemp("broken"))
+    objects = [
+        Resource(urn=object_name(one), type="kubernetes:", name="broken", properties=one)
+        for one in manifests
+    ]
+    whole = declared(ROOT, "prod", assumed=True)
+    try:
+        (answer,) = by_checkov(Stack((*whole.resources, *objects)), ROOT)
+    except JudgeMissingError as error:
+        pytest.skip(str(error))
+    return [one.refusal for one in answer.findings]
 
 
 @pytest.mark.parametrize("rule", AGAINST_RULE)

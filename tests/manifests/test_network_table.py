@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
+from local.judging.foreign.manifests import of_kind, pods_of
 from stacks.airflow_checks import git_port
 from stacks.settings import load_stack_file
 from tests.manifests.network_paths import Network, Outside, Pod
-from tests.manifests.rendered import of_kind, pods_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from local.judging.foreign.manifests import Manifest
     from tests.manifests.network_paths import End
-    from tests.manifests.rendered import Manifest
 
     Manifests = Callable[[str], list[Manifest]]
 

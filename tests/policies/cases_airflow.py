@@ -258,4 +258,11 @@ TASKS = (
         ),
     ),
 )
-CASES = (*COMPONENTS, *TASKS)
+IN_MEMORY = Case(
+    rule="airflow-keys-in-memory",
+    at=SCHEDULER,
+    path="spec.template.spec.volumes.2.emptyDir.medium",
+    breaks=(put("spec.template.spec.volumes.2.emptyDir", to={}),),
+    zero="",
+)
+CASES = (*COMPONENTS, IN_MEMORY, *TASKS)

@@ -43,4 +43,16 @@ CASES = (
         ),
         zero="",
     ),
+    Case(
+        rule="aws-own-account",
+        at=(AWS, "aws"),
+        path="allowedAccountIds",
+        breaks=(
+            put("allowedAccountIds", to='["444455556666", "111122223333"]'),
+            put("allowedAccountIds", to="[]"),
+            put("allowedAccountIds", to="no JSON"),
+            put("allowedAccountIds", to=["x"]),
+        ),
+        zero="",
+    ),
 )

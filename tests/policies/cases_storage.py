@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from policies.rules.alarms import QUEUE
+from policies.rules.grants import DATABASE, SCHEMA
 from policies.rules.storage import (
     BUCKET,
     ENCRYPTION,
@@ -15,7 +16,17 @@ from policies.rules.storage import (
     PUBLIC_ACCESS,
     VERSIONING,
 )
-from tests.policies.cases import HOLDS, LATER, Case, Change, drop, edit_document, gone, put
+from tests.policies.cases import (
+    HOLDS,
+    LATER,
+    Case,
+    Change,
+    drop,
+    edit_document,
+    gone,
+    put,
+    unprotected,
+)
 
 LETTERS = (QUEUE, "local-billing-bi-dead-letters")
 POLICIES = (POLICY, "task-logs-policy")
@@ -173,4 +184,11 @@ CASES = (
         zero=0,
         stack="local",
     ),
+    Case(rule="data-protect", at=(BUCKET, "task-logs"), breaks=(unprotected,)),
+    Case(
+        rule="data-protect",
+        at=(DATABASE, "application-provisioner-application"),
+        breaks=(unprotected,),
+    ),
+    Case(rule="data-protect", at=(SCHEMA, "prod-metadata-schema"), breaks=(unprotected,)),
 )

@@ -19,6 +19,8 @@ from policies.rule import ResourceRule, Rule, StackRule
 from policies.rules import RULES
 from tests.policies.mutations import Mutant
 
+OF_RESOURCES = [one for one in RULES if isinstance(one, ResourceRule)]
+OF_STACKS = [one for one in RULES if isinstance(one, StackRule)]
 LIVING = Path(__file__).with_name("living.yaml")
 
 
@@ -63,22 +65,36 @@ def let_live(one: Mutant) -> Living | None:
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of a mutant: the rules that kill it."""
+    """What became of a mutant.
+
+    Attributes:
+        mutant: the mutant.
+        rules: those that kill it.
+        elsewhere: where none does, those that would if the environment asked for all they can.
+    """
 
     mutant: Mutant
     rules: frozenset[str]
+    elsewhere: frozenset[str]
 
 
 def fates(stack: Stack, environment: Environment, mutants: Iterable[Mutant]) -> Iterator[Fate]:
     """Judge each mutant by all rules."""
-    before = _refused(RULES, stack, environment)
-    of_resources = [one for one in RULES if isinstance(one, ResourceRule)]
-    of_stacks = [one for one in RULES if isinstance(one, StackRule)]
+    strict = Environment()
+    known, known_strict = (_refused(RULES, stack, each) for each in (environment, strict))
     for one in mutants:
-        # Of the other resources, rules about single ones say what they have said before.
-        found = _refused(of_resources, Stack((one.resource,)), environment)
-        found |= _refused(of_stacks, one.within(stack), environment)
-        yield Fate(one, frozenset(rule for rule, _ in found - before))
+        rules = _killing(one, stack, environment, known)
+        elsewhere = frozenset() if rules else _killing(one, stack, strict, known_strict)
+        yield Fate(one, rules, elsewhere)
+
+
+def _killing(
+    one: Mutant, stack: Stack, environment: Environment, known: set[tuple[str, str]]
+) -> frozenset[str]:
+    # Of the other resources, rules about single ones say what they have said before.
+    found = _refused(OF_RESOURCES, Stack((one.resource,)), environment)
+    found |= _refused(OF_STACKS, one.within(stack), environment)
+    return frozenset(rule for rule, _ in found - known)
 
 
 def _refused(rules: Iterable[Rule], stack: Stack, environment: Environment) -> set[tuple[str, str]]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from local.judging.environments import environment_of
 from local.judging.graph import declared
-from tests.policies.killing import Fate, Living, fates, let_live, living
+from tests.policies.killing import Fate, fates, let_live, living
 from tests.policies.mutations import mutants
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,35 +35,41 @@ def main() -> int:
         everything += [(name, one) for one in found]
     for line in table([one for _, one in everything]):
         print(line)
-    at_large = [
-        (name, one) for name, one in everything if not one.rules and not let_live(one.mutant)
-    ]
+    at_large = [one for one in everything if _is_at_large(one[1])]
     for name, one in at_large:
         mutant = one.mutant
         print(
             f"lives: {name} {mutant.type} {mutant.name} {mutant.path}: {mutant.operator}",
             file=sys.stderr,
         )
-    idle = [one for one in living() if one not in used(one for _, one in everything)]
+    used = {let_live(one.mutant) for _, one in everything if not one.rules}
+    idle = [one for one in living() if one not in used]
     for entry in idle:
         print(f"lets none live: {entry.type} {entry.property}", file=sys.stderr)
     return 1 if at_large or idle else 0
 
 
-def used(found: Iterator[Fate]) -> set[Living]:
-    """The entries of `living.yaml` that let something live."""
-    return {entry for one in found if not one.rules and (entry := let_live(one.mutant))}
+def _is_at_large(one: Fate) -> bool:
+    return not (one.rules or one.elsewhere or let_live(one.mutant))
 
 
 def table(found: list[Fate]) -> Iterator[str]:
     """Each type with its mutants."""
-    mutated = Counter(one.mutant.type for one in found)
-    killed = Counter(one.mutant.type for one in found if one.rules)
-    yield "| type | mutants | killed | let live |"
-    yield "|---|---|---|---|"
-    for type_, number in sorted(mutated.items()):
-        yield f"| {type_} | {number} | {killed[type_]} | {number - killed[type_]} |"
-    yield f"| all | {mutated.total()} | {killed.total()} | {mutated.total() - killed.total()} |"
+    columns: dict[str, Callable[[Fate], object]] = {
+        "mutants": lambda _one: True,
+        "killed": lambda one: one.rules,
+        "let live by the environment": lambda one: one.elsewhere,
+        "let live for a reason": lambda one: not one.rules and not one.elsewhere,
+    }
+    yield f"| type | {' | '.join(columns)} |"
+    yield "|---|" + "---|" * len(columns)
+    counts = {
+        name: Counter(one.mutant.type for one in found if counts_it(one))
+        for name, counts_it in columns.items()
+    }
+    for type_ in sorted(counts["mutants"]):
+        yield f"| {type_} | {' | '.join(str(one[type_]) for one in counts.values())} |"
+    yield f"| all | {' | '.join(str(one.total()) for one in counts.values())} |"
 
 
 if __name__ == "__main__":

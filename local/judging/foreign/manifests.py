@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 
-from local.deploy import wire
+from policies.values import contains_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from local.deploy.record import Recording
+    from policies.resources import Resource, Stack
 
 Manifest: TypeAlias = dict[str, Any]
 POD_TEMPLATE_MAP = "airflow-pod-template"
+TASK = "Pod.a-task"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +31,37 @@ class PodToJudge:
     spec: Manifest
 
 
-def manifests_of(recording: Recording) -> list[Manifest]:
-    """Return copies of all Kubernetes objects that were registered.
+def objects_of(stack: Stack) -> list[Resource]:
+    """Return the Kubernetes objects among the resources."""
+    return [one for one in stack.resources if one.type.startswith("kubernetes:")]
+
+
+def manifests_of(stack: Stack) -> list[Manifest]:
+    """Return copies of all Kubernetes objects that are declared.
 
     Raises:
         ValueError: a value is still unknown, so that nothing can be judged.
     """
-    found = [one for one in recording if one.type.startswith("kubernetes:")]
-    if unknown := [one.name for one in found if wire.contains_unknown(one.inputs)]:
+    found = objects_of(stack)
+    if unknown := [one.name for one in found if contains_unknown(dict(one.properties))]:
         raise ValueError(f"values of {', '.join(unknown)} are not known")
-    return [copy.deepcopy(one.plain) for one in found]
+    return [copy.deepcopy(dict(one.properties)) for one in found]
+
+
+def by_object(stack: Stack) -> dict[tuple[str, str], Resource]:
+    """Return the objects by namespace and `Kind.name`; the pod of a task is of its template.
+
+    What is in no namespace is found in `default` too, where some judges think it is.
+    """
+    found = {}
+    for one in objects_of(stack):
+        manifest = dict(one.properties)
+        namespace = manifest["metadata"].get("namespace")
+        for where in [namespace] if namespace else ["", "default"]:
+            found[where, object_name(manifest)] = one
+        if manifest["metadata"]["name"] == POD_TEMPLATE_MAP:
+            found[str(namespace), TASK] = one
+    return found
 
 
 def of_kind(manifests: Iterable[Manifest], kind: str) -> list[Manifest]:
@@ -52,6 +74,11 @@ def named(manifests: Iterable[Manifest], kind: str, name: str) -> Manifest:
     return next(one for one in of_kind(manifests, kind) if one["metadata"]["name"] == name)
 
 
+def object_name(manifest: Manifest) -> str:
+    """What a judge calls an object, whatever namespace it is in."""
+    return f"{manifest['kind']}.{manifest['metadata']['name']}"
+
+
 def task_pods(manifests: Iterable[Manifest]) -> list[Manifest]:
     """Return a task's pod for each namespace, as the scheduler's template has it."""
     return [_task_pod(one) for one in manifests if one["metadata"]["name"] == POD_TEMPLATE_MAP]
@@ -61,7 +88,10 @@ def _task_pod(config_map: Manifest) -> Manifest:
     (text,) = config_map["data"].values()
     pod: Manifest = yaml.safe_load(text)
     # What the executor fills in: where, as what, with which arguments.
-    pod["metadata"] |= {"name": "a-task", "namespace": config_map["metadata"]["namespace"]}
+    pod["metadata"] |= {
+        "name": TASK.partition(".")[2],
+        "namespace": config_map["metadata"]["namespace"],
+    }
     pod["spec"]["containers"][0].setdefault("args", ["python", "-m", "airflow"])
     return pod
 
@@ -74,7 +104,7 @@ def pods_of(manifests: Sequence[Manifest]) -> list[PodToJudge]:
     pods = [(one, one) for one in [*of_kind(manifests, "Pod"), *task_pods(manifests)]]
     return [
         PodToJudge(
-            name=f"{one['kind']}.{one['metadata']['name']}",
+            name=object_name(one),
             namespace=one["metadata"]["namespace"],
             metadata=template["metadata"],
             spec=template["spec"],

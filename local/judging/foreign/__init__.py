@@ -1,0 +1,1 @@
+"""Judges that were not written here: how they are asked, and what is accepted of their answers."""
