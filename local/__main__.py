@@ -7,10 +7,10 @@ import errno
 import importlib
 import io
 import os
-import signal
 import sys
 from pathlib import Path
 
+from local import interruption
 from local.paths import Paths
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -101,19 +101,20 @@ def main() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Progress is for now, also where it is piped into a file or a pager.
         sys.stdout.reconfigure(line_buffering=True)
-    signal.signal(signal.SIGTERM, _interrupt)
+    interruption.hear()
     try:
         # Imported only now: each command loads what it needs, and `--help` needs nothing.
         command = importlib.import_module(f"local.commands.{arguments.command.replace('-', '_')}")
         return int(command.run(Paths(Path.cwd()), arguments))
-    except KeyboardInterrupt as interruption:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        return 128 + (interruption.args[0] if interruption.args else signal.SIGINT)
+    except KeyboardInterrupt:
+        return interruption.end()
     except BrokenPipeError:
         # Whoever read the output, such as `head`, has seen enough, and takes no more of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
+        if interruption.heard():
+            return interruption.end()
         if is_sentence(error):
             print(f"error: {error}", file=sys.stderr)
             return 1
@@ -127,10 +128,7 @@ def main() -> int:
         raise
 
 
-def _interrupt(number: int, _frame: object) -> None:
-    """Let SIGTERM end a command as Ctrl-C does, with the same sentence."""
-    raise KeyboardInterrupt(number)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    STATUS = main()
+    interruption.hear_no_more()
+    sys.exit(STATUS)

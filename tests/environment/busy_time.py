@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from components import naming
@@ -41,6 +42,8 @@ class BusyTime:
     """Which service accounts had running pods at the same moment."""
     logins: list[dict[str, Any]]
     """What the endpoints' logs say of that time."""
+    logs: list[Path]
+    """Those of the pods that were there before the last look."""
     search: Search
 
 
@@ -64,8 +67,9 @@ def busy_time(airflow: RunningAirflow) -> BusyTime:
             whole.moment()
         states = {dag: api.state(dag, run) for dag, run in runs.items()}
         logins = visits.all()
+        logs = list(airflow.pods_folder.glob("*/containers/*/log"))
         search = whole.finish()
-    return BusyTime(states=states, together=together, logins=logins, search=search)
+    return BusyTime(states=states, together=together, logins=logins, logs=logs, search=search)
 
 
 def _begin(airflow: RunningAirflow, told: str) -> str:

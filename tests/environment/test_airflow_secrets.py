@@ -60,9 +60,10 @@ def test_everything_was_looked_at(busy: BusyTime, airflow: RunningAirflow) -> No
         checkout.paths.endpoint_logs / f"{METADATA}.log",
         airflow.cluster_folder / "cluster.log",
         *checkout.paths.manifests.rglob("*.yaml"),
-        *airflow.pods_folder.glob("*/containers/*/log"),
+        *busy.logs,
     ):
         assert str(one) in files, one
+    assert busy.logs
     said = {place.where for place in busy.search.read if place.kind == OUTPUT}
     assert said >= {"up", *COMMANDS}
 
