@@ -38,6 +38,10 @@ class _Told(threading.local):
 
 
 _TOLD = _Told()
+_DECLARED: dict[str, Mapping[str, Json]] = {}
+"""What the program declares, by URN: of a stack's resources the engine tells what is known of them
+afterwards, and that is nothing in a preview as long as their provider has to wait for its settings.
+"""
 _Report = Callable[..., None]
 
 
@@ -89,11 +93,12 @@ def _on_resource(
 ) -> None:
     if one.about.of and args.resource_type not in one.about.of:
         return
+    _DECLARED[args.urn] = _plain(args.props)
     resource = Resource(
         urn=args.urn,
         type=args.resource_type,
         name=args.name,
-        properties=_plain(args.props),
+        properties=_DECLARED[args.urn],
         parent=args.opts.parent or "",
         protect=args.opts.protect,
     )
@@ -114,7 +119,7 @@ def _stack(resources: Iterable[pulumi_policy.PolicyResource]) -> Stack:
                 urn=one.urn,
                 type=one.resource_type,
                 name=one.name,
-                properties=_plain(one.props),
+                properties=_DECLARED[one.urn] if one.urn in _DECLARED else _plain(one.props),
                 parent=one.parent.urn if one.parent else "",
                 protect=one.opts.protect,
                 depends={

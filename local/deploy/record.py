@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
+from local.deploy import wire
 from local.deploy.monitor import Monitor
 from local.deploy.program import Context, run
 from local.deploy.registration import STACK_TYPE, Call, Outcome, Registration, in_order
@@ -85,12 +86,18 @@ class Recording(Sequence[Registration]):
 class _Recorder:
     """A handler that answers with the inputs and what the test adds."""
 
-    def __init__(self, answers: Answers, outputs: Outputs | None) -> None:
+    def __init__(self, answers: Answers, outputs: Outputs | None, *, providers_wait: bool) -> None:
         self._answers = answers
         self._outputs = outputs
+        self._providers_wait = providers_wait
+        self._waiting: set[str] = set()
         self.calls: list[Call] = []
 
     def register(self, registration: Registration) -> Outcome:
+        if registration.is_provider and wire.contains_unknown(registration.inputs):
+            self._waiting.add(registration.urn)
+        if self._providers_wait and registration.provider_urn in self._waiting:
+            return Outcome(id="", outputs={})
         added = dict((self._outputs(registration) if self._outputs else None) or {})
         identifier = added.pop("id", "")
         return Outcome(id=identifier, outputs={**registration.inputs, **added})
@@ -110,6 +117,7 @@ def record(
     root: Path | None = None,
     answers: Answers = lambda _call: None,
     outputs: Outputs | None = None,
+    providers_wait: bool = False,
 ) -> Recording:
     """Run `program` and return what it registered.
 
@@ -121,11 +129,13 @@ def record(
         root: The project's folder and working directory of the run; by default the current one.
         answers: Answers of data sources in camelCase; `None` is an unknown answer.
         outputs: What a provider would add to the inputs, in camelCase; `id` is the resource's id.
+        providers_wait: Whether a provider tells nothing, not even the inputs, as long as one of its
+            own settings is unknown: so do the engine's in a preview.
 
     Raises:
         ProgramError: the program raised.
     """
-    handler = _Recorder(answers, outputs)
+    handler = _Recorder(answers, outputs, providers_wait=providers_wait)
     monitor = Monitor(project, stack, handler)
     context = Context(
         root=root or Path.cwd(),

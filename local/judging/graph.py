@@ -46,6 +46,7 @@ def declared(root: Path, stack: str, *, assumed: bool) -> Stack:
         root=root,
         answers=answers,
         outputs=account.outputs if assumed else None,
+        providers_wait=not assumed,
     )
     return stack_of(recording)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from policies.resources import Resource, Stack
 from policies.rule import Config, Severity, rule, rule_in_stack, rule_of_stack
-from policies.rules.roles import GRANT_ROLE, ROLE, is_rotator, memberships, roles_by_name
+from policies.rules.roles import GRANT_ROLE, OF_OTHERS, ROLE, is_rotator, memberships, roles_by_name
 from policies.values import known
 
 DATABASE = "postgresql:index/database:Database"
@@ -31,6 +31,7 @@ def _is_public(grant: Resource) -> bool:
     says="Nothing is granted to PUBLIC: that is everybody who can log in, now or later.",
     mend="Grant it to a role; for PUBLIC, an empty list takes away what PostgreSQL gives.",
     controls=("CIS PG 4.5",),
+    later=OF_OTHERS,
 )
 def pg_nothing_for_public(grant: Resource, _config: Config) -> Iterator[str]:
     """An empty list, and an absent one, revoke: this is how ours take PostgreSQL's own away."""
@@ -45,6 +46,7 @@ def pg_nothing_for_public(grant: Resource, _config: Config) -> Iterator[str]:
     severity=Severity.HIGH,
     says="What PostgreSQL gives to PUBLIC is taken away: databases, schema public, functions.",
     mend="Declare a grant to public without privileges on it.",
+    later=OF_OTHERS,
 )
 def pg_public_revoked(stack: Stack, _config: Config) -> Iterator[str]:
     """PUBLIC may connect to a new database, and execute each new function, until it is revoked."""
@@ -113,6 +115,7 @@ def pg_no_grant_option(grant: Resource, stack: Stack, _config: Config) -> Iterat
     says="Logins own nothing: schemas belong to NOLOGIN roles, databases to the provisioner.",
     mend="Set owner to a NOLOGIN role of this stack; of a database, to the provisioner.",
     parameters={"databaseOwner": {"type": "string", "default": "provisioner"}},
+    later=OF_OTHERS,
 )
 def pg_owners(stack: Stack, config: Config) -> Iterator[str]:
     """Absent is whoever is logged in: the provisioner, which workflows would then need."""
@@ -131,6 +134,7 @@ def pg_owners(stack: Stack, config: Config) -> Iterator[str]:
     severity=Severity.CRITICAL,
     says="A role, with all that it is a member of, has rights in one database only.",
     mend="Declare another role for the other database.",
+    later=OF_OTHERS,
 )
 def pg_one_database(stack: Stack, _config: Config) -> Iterator[str]:
     """So no role of the metadata reaches what workflows write, and none of theirs the metadata."""

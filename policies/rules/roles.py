@@ -21,6 +21,8 @@ IAM, PASSWORD = "rds_iam", "rds_password"
 ROTATED_LOGIN = ":RotatedLogin"
 # Logins of programs: Airflow's components and its workflows, whose statements take what they take.
 _PROGRAMS = (":Workflow", ":MetadataAccess")
+OF_OTHERS = ("database", "grantRole", "owner", "role", "roles", "schema")
+"""Taken from other resources of PostgreSQL: these tell nothing before their instance is there."""
 _POWERS = ("superuser", "createDatabase", "replication", "bypassRowLevelSecurity")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(Z|[+-]\d\d(:?\d\d)?)")
 
@@ -73,6 +75,7 @@ def pgrole_no_powers(role: Resource, stack: Stack, _config: Config) -> Iterator[
     severity=Severity.CRITICAL,
     says="Roles are members only of NOLOGIN roles of this stack; nobody is a member of a login.",
     mend="Grant a NOLOGIN role that is declared here; nothing of PostgreSQL's or RDS's own.",
+    later=OF_OTHERS,
 )
 def pgrole_members(stack: Stack, _config: Config) -> Iterator[str]:
     """A rotator is a member of its pair. rds_superuser, pg_read_all_data and such are refused."""
@@ -96,6 +99,7 @@ def pgrole_members(stack: Stack, _config: Config) -> Iterator[str]:
     severity=Severity.CRITICAL,
     says="Each login logs in with IAM, and only logins do; a rotated pair has its passwords.",
     mend=f"Grant {IAM} to each login that is not of a rotated pair, and to no other role.",
+    later=OF_OTHERS,
 )
 def pgrole_iam_leaf(stack: Stack, _config: Config) -> Iterator[str]:
     """In a group, rds_iam would take the passwords from all of its members."""
@@ -124,7 +128,7 @@ def pgrole_login_decided(role: Resource, _config: Config) -> Iterator[str]:
         yield f"login is {role.value('login')!r}, neither true nor false"
     elif role.value("login") and not isinstance(role.value("inherit"), bool):
         yield f"inherit is {role.value('inherit')!r}, neither true nor false"
-    if role.value("assumeRole") and role.value("inherit") is not False:
+    if role.is_set("assumeRole") and role.value("inherit") is not False:
         yield "assumeRole is set, and inherit is not false: it would own what it makes itself"
 
 

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,8 +61,13 @@ class Analyzer:
         """What the pack tells of itself and its policies."""
         return self.stub.GetAnalyzerInfo(empty_pb2.Empty())
 
-    def analyze(self, stack: Stack) -> list[Said]:
-        """What the pack says of each resource, and of all of them."""
+    def analyze(self, stack: Stack, *, waiting: tuple[str, ...] = ()) -> list[Said]:
+        """What the pack says of each resource, and of all of them.
+
+        Args:
+            stack: what is declared.
+            waiting: beginnings of types whose provider waits for its settings, and tells nothing.
+        """
         said: list[Said] = []
         for one in stack.resources:
             request = analyzer_pb2.AnalyzeRequest(
@@ -73,7 +78,11 @@ class Analyzer:
                 options=_options(one),
             )
             said += _said(self.stub.Analyze(request), one.urn)
-        whole = analyzer_pb2.AnalyzeStackRequest(resources=map(_resource, stack.resources))
+        told = [
+            replace(one, properties={}) if one.type.startswith(waiting) else one
+            for one in stack.resources
+        ]
+        whole = analyzer_pb2.AnalyzeStackRequest(resources=map(_resource, told))
         return said + _said(self.stub.AnalyzeStack(whole), "")
 
 

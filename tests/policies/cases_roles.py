@@ -5,7 +5,7 @@ from __future__ import annotations
 from policies.resources import Resource
 from policies.rules.roles import GRANT_ROLE, ROLE
 from policies.values import UNKNOWN
-from tests.policies.cases import HOLDS, Case, Change, drop, gone, put
+from tests.policies.cases import HOLDS, LATER, Case, Change, drop, gone, put
 
 LOGIN = (ROLE, "prod-billing-login")
 READER = (ROLE, "prod-billing-reader")
@@ -68,6 +68,7 @@ CASES = (
             in_groups("rds_iam", "prod_billing_writer", "prod_marketing"),
         ),
         zero=[],
+        unknown=LATER,
         absent=HOLDS,
         null=HOLDS,
         at_zero=HOLDS,
@@ -82,6 +83,7 @@ CASES = (
             put("grantRole", to="prod_reference"),
         ),
         zero="",
+        unknown=LATER,
     ),
     Case(
         rule="pgrole-members",
@@ -95,6 +97,7 @@ CASES = (
         path="roles",
         breaks=(in_groups("prod_billing_writer"),),
         zero=[],
+        unknown=LATER,
     ),
     Case(
         rule="pgrole-iam-leaf",

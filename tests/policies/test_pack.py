@@ -48,7 +48,7 @@ def test_the_same_verdicts_in_a_preview(name: str, break_it: Callable[[Stack], S
     environment = environment_of(ROOT, name, today=TODAY)
     with running(environment.waivers) as analyzer:
         analyzer.configure(environment)
-        said = analyzer.analyze(stack)
+        said = analyzer.analyze(stack, waiting=("postgresql:",))
     told = {(one.policy.removesuffix("-in-the-stack"), one.level, one.urn) for one in said}
     assert told == _expected(stack, environment)
     assert any(policy == "not-yet-known" for policy, _, _ in told)
