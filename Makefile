@@ -47,7 +47,7 @@ $(JUDGES): policies/judges/requirements.lock | $(READY)
 	@touch $@
 
 image: $(IMAGE) ## install Airflow itself, for the local environment and the tests
-judges: $(JUDGES) ## install the judges of manifests that were not written here
+judges: $(JUDGES) ## install the judges that were not written here
 
 up: $(READY) $(IMAGE) ## bring the local environment up and prove it (DATABASES_ONLY=1: without Airflow; ENGINE=pulumi: by the pulumi CLI)
 	@$(RUN) -m local up --engine $(ENGINE) $(if $(DATABASES_ONLY),--databases-only)

@@ -71,11 +71,13 @@ class Fate:
         mutant: the mutant.
         rules: those that kill it.
         elsewhere: where none does, those that would if the environment asked for all they can.
+        by_others: whether judges that were not written here kill it.
     """
 
     mutant: Mutant
     rules: frozenset[str]
     elsewhere: frozenset[str]
+    by_others: bool = False
 
 
 def fates(stack: Stack, environment: Environment, mutants: Iterable[Mutant]) -> Iterator[Fate]:
