@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     drift.add_argument("--env", required=True)
     drift.add_argument("--post", action="store_true", help="write an issue on GitHub")
     drift.add_argument("preview")
+    add("newest", help="whether a workflow's run is of its branch's last commit")
     psql = add("psql", help="a SQL prompt as a login, with its token")
     psql.add_argument("--database", default="application")
     psql.add_argument("--as", dest="name", default="")

@@ -1,4 +1,4 @@
-"""GitHub's REST API as far as comments and issues need it, with the token of a workflow's run.
+"""GitHub's REST API as far as the workflows need it, with the token of a run.
 
 Where it answers and what may be written is in the variables that GitHub gives to a run. The token
 is sent there and nowhere else, and is never shown.
@@ -90,6 +90,11 @@ class Repository:
             if one["head"]["sha"] == commit:
                 return int(one["number"])
         return None
+
+    def last_commit(self, branch: str) -> str:
+        """The commit that a branch is at."""
+        name = urllib.parse.quote(branch)
+        return str(self._ask("GET", f"git/ref/heads/{name}")["object"]["sha"])
 
     def _issue(self, marker: str) -> Mapping[str, Any] | None:
         for one in self._all("issues", "state=open"):

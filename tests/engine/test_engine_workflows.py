@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STACK = "dev"
+COMMIT = "5" * 40
 
 
 @pytest.fixture(scope="module")
@@ -92,14 +93,18 @@ def test_drift_becomes_an_issue_which_is_written_anew(
     assert "\n+ create aws:" in issue["body"]
 
 
-def test_what_the_rules_refuse_is_not_applied(engine: PulumiStack, tmp_path: Path) -> None:
+def test_what_the_rules_refuse_is_not_applied(
+    engine: PulumiStack, github: GitHub, tmp_path: Path
+) -> None:
+    github.branches = {"main": COMMIT}
+    given = {**github.variables(), "GITHUB_REF_NAME": "main", "GITHUB_SHA": COMMIT}
     folder = engine.checkout.folder
     policies = Path("policies") / "environments" / f"{STACK}.json"
     before = (folder / policies).read_text("utf-8")
     settings = (folder / f"Pulumi.{STACK}.yaml").read_text("utf-8")
     (folder / policies).write_text("{}", "utf-8")  # as strict as by default: dev has one zone
     try:
-        done = runner(engine, tmp_path, {}).run("apply", "Apply")
+        done = runner(engine, tmp_path, given).run("apply", "Apply")
     finally:
         (folder / policies).write_text(before, "utf-8")
         (folder / f"Pulumi.{STACK}.yaml").write_text(settings, "utf-8")

@@ -1,4 +1,4 @@
-"""GitHub's REST API for comments, issues and pull requests of one repository, on loopback.
+"""GitHub's REST API as far as the workflows need it, for one repository, on loopback.
 
 It keeps what it is told and answers as GitHub documents it: pages, statuses, and who may write what
 with which permission. It knows nothing of who asks.
@@ -32,6 +32,8 @@ class GitHub:
     pulls: list[dict[str, Any]] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    branches: dict[str, str] = field(default_factory=dict)
+    """The commit that each is at."""
     writes: list[str] = field(default_factory=list)
     """What was written, such as `POST issues/7/comments`."""
 
@@ -52,7 +54,7 @@ class GitHub:
                 return 422, {"message": "body is too long (maximum is 65536 characters)"}
             self.writes.append(f"{method} {path}")
         first, *rest = path.split("/")
-        answers = {"pulls": self._pulls, "issues": self._issues}
+        answers = {"pulls": self._pulls, "issues": self._issues, "git": self._git}
         if "comments" in rest:
             return self._comments(method, rest, query, body)
         return answers[first](method, rest, query, body)
@@ -63,6 +65,15 @@ class GitHub:
         assert (method, rest, body) == ("GET", [], {})
         found = [one for one in self.pulls if self._fits(one, query)]
         return 200, _page(found, query)
+
+    def _git(
+        self, method: str, rest: list[str], query: dict[str, str], body: dict[str, str]
+    ) -> Answer:
+        assert (method, rest[:2], query, body) == ("GET", ["ref", "heads"], {}, {})
+        if rest[2] not in self.branches:
+            return 404, {"message": "Not Found"}
+        commit = {"sha": self.branches[rest[2]], "type": "commit"}
+        return 200, {"ref": f"refs/heads/{rest[2]}", "object": commit}
 
     def _issues(
         self, method: str, rest: list[str], query: dict[str, str], body: dict[str, str]

@@ -195,6 +195,31 @@ def test_what_a_change_breaks_fails_the_preview_and_is_told(change: Path, tmp_pa
     assert done.summary.count("**Not known:**") == 3
 
 
+def test_a_commit_that_main_has_left_behind_is_not_applied(
+    change: Path, github: GitHub, tmp_path: Path
+) -> None:
+    github.branches = {"main": "6" * 40}
+    runner = Runner(
+        checkout=change,
+        scratch=tmp_path,
+        event={},
+        contexts={"matrix.environment": "dev", "github.token": TOKEN},
+        variables={
+            **github.variables(),
+            "GITHUB_REF_NAME": "main",
+            "GITHUB_SHA": COMMIT,
+        },
+    )
+
+    done = runner.run("apply", "Apply")
+
+    assert done.status != 0
+    assert done.text == (
+        "error: main is at 6666666666, this run is of 5555555555: nothing is applied, which "
+        "would take back what came after; let the run of 6666666666 go on\n"
+    )
+
+
 def copied_again(change: Path, folder: Path) -> Path:
     copy = folder / "checkout"
     shutil.copytree(change, copy, symlinks=True)
