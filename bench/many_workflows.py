@@ -6,13 +6,19 @@ at most, and the application instance is of the smallest class with room for all
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import yaml
+
+from local.commands.common import LOCAL
 from stacks.budget import max_connections
 from stacks.instance_classes import family
 from stacks.sentences import NAMESPACE
+from stacks.settings import stack_configuration
 
 FAMILY = "db.m8g.large"
 """Any class of the family that the instance is chosen from."""
@@ -33,6 +39,24 @@ def with_workflows(configuration: Mapping[str, str], count: int) -> dict[str, st
         **configuration,
         **{f"{NAMESPACE}:{key}": json.dumps(value) for key, value in changed.items()},
     }
+
+
+@contextlib.contextmanager
+def declared(root: Path, count: int) -> Iterator[None]:
+    """Let the stack's file declare so many workflows, for a while."""
+    file = root / f"Pulumi.{LOCAL}.yaml"
+    text = file.read_text(encoding="utf-8")
+    config = with_workflows(stack_configuration(root, LOCAL), count)
+    file.write_text(yaml.safe_dump({"config": {k: _value(v) for k, v in config.items()}}))
+    try:
+        yield
+    finally:
+        file.write_text(text, encoding="utf-8")
+
+
+def _value(text: str) -> object:
+    """What the stack's file has for a text of the configuration: lists and groups, or the text."""
+    return json.loads(text) if text[:1] in {"[", "{"} or text in {"true", "false"} else text
 
 
 def _instance_class(count: int) -> str:

@@ -7,24 +7,19 @@ alone: from the line that says that it is applied to the one that counts what wa
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from bench.local_environment import UP, down
-from bench.many_workflows import with_workflows
+from bench.many_workflows import declared
 from bench.results import Machine, Table, arguments, show
-from local.commands.common import LOCAL
 from local.paths import Paths
-from stacks.settings import stack_configuration
 
 COUNTS = (1, 10, 100)
 QUICK_COUNTS = (1,)
@@ -62,7 +57,7 @@ def up(paths: Paths) -> Up:
 
 def measured(paths: Paths, count: int) -> Mapping[str, float]:
     """Bring `count` workflows up from nothing and again; return the row of the table."""
-    with _workflows(paths.root, count):
+    with declared(paths.root, count):
         try:
             first, again = up(paths), up(paths)
             resources = len(json.loads(paths.state.read_text(encoding="utf-8"))["resources"])
@@ -78,24 +73,6 @@ def measured(paths: Paths, count: int) -> Mapping[str, float]:
         "program again": again.program,
         "ms each again": again.program / resources * 1000,
     }
-
-
-@contextlib.contextmanager
-def _workflows(root: Path, count: int) -> Iterator[None]:
-    """Let the stack's file declare so many workflows, for a while."""
-    file = root / f"Pulumi.{LOCAL}.yaml"
-    text = file.read_text(encoding="utf-8")
-    config = with_workflows(stack_configuration(root, LOCAL), count)
-    file.write_text(yaml.safe_dump({"config": {k: _value(v) for k, v in config.items()}}))
-    try:
-        yield
-    finally:
-        file.write_text(text, encoding="utf-8")
-
-
-def _value(text: str) -> object:
-    """What the stack's file has for a text of the configuration: lists and groups, or the text."""
-    return json.loads(text) if text[:1] in {"[", "{"} or text in {"true", "false"} else text
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ARROWS: dict[str, set[str]] = {
     "access": {"components", "stacks"},
     "airflow_home": set(),
-    "bench": {"access", "components", "lambdas", "local", "stacks"},
+    "bench": {"access", "components", "lambdas", "local", "policies", "stacks"},
     "components": set(),
     "lambdas": set(),
     "local": {"components", "lambdas", "policies", "stacks"},
