@@ -6,9 +6,11 @@ import os
 import signal
 import sys
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
 _AGAIN_SECONDS = 0.1
@@ -31,6 +33,18 @@ def hear() -> None:
 def heard() -> bool:
     """Whether one of the signals came; what fails afterwards may do so because of it."""
     return bool(_heard)
+
+
+@contextmanager
+def raised_again() -> Iterator[None]:
+    """Raise at the end what came within and was lost.
+
+    Pulumi's SDK drops all that is raised while it looks for the line that declares a resource.
+    """
+    before = len(_heard)
+    yield
+    if len(_heard) > before:
+        raise KeyboardInterrupt(_heard[-1])
 
 
 def end() -> int:

@@ -127,14 +127,25 @@ class Account:
         self.instances.close()
         self._plane.stop_all()
 
-    def reset_parameter_group(self, call: Call) -> dict[str, Any]:
-        """RDS's ResetDBParameterGroup, which moto does not have."""
-        group = self._databases.reset_db_parameter_group(
-            str(call.parameters["DBParameterGroupName"]),
-            call.parameters.get("Parameters") or [],
-            everything=bool(call.parameters.get("ResetAllParameters")),
-        )
-        return {"DBParameterGroupName": group.name}
+    def without_moto(self, call: Call) -> dict[str, Any] | None:
+        """Carry out an operation of RDS that moto does not have; None for any other."""
+        given = call.parameters
+        match call.action:
+            case "rds:ResetDBParameterGroup":
+                group = self._databases.reset_db_parameter_group(
+                    str(given["DBParameterGroupName"]),
+                    given.get("Parameters") or [],
+                    everything=bool(given.get("ResetAllParameters")),
+                )
+                return {"DBParameterGroupName": group.name}
+            case (
+                "rds:ModifyEventSubscription"
+                | "rds:AddSourceIdentifierToSubscription"
+                | "rds:RemoveSourceIdentifierFromSubscription"
+            ):
+                found = self._databases.change_event_subscription(call.name, given)
+                return {"EventSubscription": found}
+        return None
 
     def write_profiles(self, zone: LandingZone) -> None:
         """Write the AWS shared files: a profile for each user of the landing zone."""

@@ -145,9 +145,8 @@ class Application:
             # Before it is done: what is done and cannot be written down would be lost.
             account.require_room(len(body))
         try:
-            if call.action == "rds:ResetDBParameterGroup":
-                return calls.answer(call, account.reset_parameter_group(call))
-            return self._by_moto(call, body)
+            result = account.without_moto(call)
+            return self._by_moto(call, body) if result is None else calls.answer(call, result)
         finally:
             if call.changes:
                 account.save()

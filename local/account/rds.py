@@ -10,7 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moto.rds.exceptions import InvalidParameterCombination, RDSClientError
+from moto.rds.exceptions import (
+    DBSubnetGroupNotFoundError,
+    InvalidParameterCombination,
+    RDSClientError,
+)
 from moto.rds.models import RDSBackend
 
 from local.account.backends import ExtendsMoto
@@ -21,7 +25,16 @@ from local.account.postgres import InstanceError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from moto.rds.models import DBInstance, DBParameterGroup
+    from moto.ec2.models.subnets import Subnet
+    from moto.rds.models import DBInstance, DBParameterGroup, DBSubnetGroup
+
+
+_OF_SUBSCRIPTIONS = {
+    "Enabled": "enabled",
+    "EventCategories": "event_categories",
+    "SnsTopicArn": "sns_topic_arn",
+    "SourceType": "source_type",
+}
 
 
 class Databases(ExtendsMoto, RDSBackend):
@@ -165,6 +178,29 @@ class Databases(ExtendsMoto, RDSBackend):
                 f"One or more database instances are still members of {db_parameter_group_name}.",
             )
         return super().delete_db_parameter_group(db_parameter_group_name)
+
+    def modify_db_subnet_group(
+        self, subnet_name: str, description: str, subnets: list[Subnet]
+    ) -> DBSubnetGroup:
+        """Change a subnet group, and keep it; moto takes it out of the books."""
+        if subnet_name not in self.subnet_groups:
+            raise DBSubnetGroupNotFoundError(subnet_name)
+        group = super().modify_db_subnet_group(subnet_name, description, subnets)
+        self.subnet_groups[subnet_name] = group
+        return group
+
+    def change_event_subscription(self, operation: str, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401 - moto's
+        """Carry out an operation that changes an event subscription; moto has none of them."""
+        (found,) = self.describe_event_subscriptions(str(parameters["SubscriptionName"]))
+        source = parameters.get("SourceIdentifier")
+        if operation == "AddSourceIdentifierToSubscription":
+            found.source_ids = [*found.source_ids, source]
+        elif operation == "RemoveSourceIdentifierFromSubscription":
+            found.source_ids = [one for one in found.source_ids if one != source]
+        else:
+            for name, attribute in _OF_SUBSCRIPTIONS.items():
+                setattr(found, attribute, parameters.get(name, getattr(found, attribute)))
+        return found
 
     def _users(self, group: str) -> list[Instance]:
         return [

@@ -25,6 +25,7 @@ from pulumi.runtime.settings import (
 )
 from pulumi.runtime.stack import Stack, wait_for_rpcs
 
+from local import interruption
 from local.deploy.errors import DeployError
 
 if TYPE_CHECKING:
@@ -64,11 +65,13 @@ def run(program: Callable[[], object], context: Context, monitor: Monitor) -> No
     """Run `program` to its end; what it registers goes to `monitor`.
 
     Raises:
+        KeyboardInterrupt: an interruption came meanwhile.
         ProgramError: the program raised, at its top level or in an `apply`.
     """
     # The SDK keeps settings, configuration and root resource in context variables: in a context
     # of its own a run sees nothing of an earlier one and leaves nothing behind.
-    contextvars.Context().run(_run, program, context, monitor)
+    with interruption.raised_again():
+        contextvars.Context().run(_run, program, context, monitor)
 
 
 def _run(program: Callable[[], object], context: Context, monitor: Monitor) -> None:

@@ -236,3 +236,40 @@ def test_stopped_and_started_with_the_data_intact(
     rds.start_db_instance(DBInstanceIdentifier=identifier)
     with local_account.connect(identifier, MASTER, password) as connection:
         assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+
+
+def test_a_subnet_group_is_changed_and_stays(local_account: LocalAccount) -> None:
+    rds, name = local_account.client("rds"), unique("subnets")
+    subnets = [one["SubnetId"] for one in local_account.client("ec2").describe_subnets()["Subnets"]]
+    given = {"DBSubnetGroupName": name, "DBSubnetGroupDescription": "x", "SubnetIds": subnets}
+    rds.create_db_subnet_group(**given)
+
+    rds.modify_db_subnet_group(**{**given, "DBSubnetGroupDescription": "y"})
+
+    (found,) = rds.describe_db_subnet_groups(DBSubnetGroupName=name)["DBSubnetGroups"]
+    assert found["DBSubnetGroupDescription"] == "y"
+    with pytest.raises(ClientError, match="DBSubnetGroupNotFound"):
+        rds.modify_db_subnet_group(**{**given, "DBSubnetGroupName": "nobody's"})
+
+
+def test_an_event_subscription_is_changed(local_account: LocalAccount) -> None:
+    rds, name = local_account.client("rds"), unique("events")
+    topic = "arn:aws:sns:eu-west-1:123456789012:alarms"
+    rds.create_event_subscription(
+        SubscriptionName=name, SnsTopicArn=topic, SourceType="db-instance", SourceIds=["one", "two"]
+    )
+
+    rds.modify_event_subscription(
+        SubscriptionName=name, Enabled=False, EventCategories=["failure"], SnsTopicArn=f"{topic}-2"
+    )
+    rds.remove_source_identifier_from_subscription(SubscriptionName=name, SourceIdentifier="one")
+    rds.add_source_identifier_to_subscription(SubscriptionName=name, SourceIdentifier="three")
+
+    (found,) = rds.describe_event_subscriptions(SubscriptionName=name)["EventSubscriptionsList"]
+    assert found["Enabled"] is False
+    assert found["EventCategoriesList"] == ["failure"]
+    assert found["SnsTopicArn"] == f"{topic}-2"
+    assert found["SourceType"] == "db-instance"
+    assert found["SourceIdsList"] == ["two", "three"]
+    with pytest.raises(ClientError, match="SubscriptionNotFound"):
+        rds.modify_event_subscription(SubscriptionName="nobody's", Enabled=True)

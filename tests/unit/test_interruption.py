@@ -21,6 +21,22 @@ class Lost:
 def run(*_):
     Lost()
 """
+DROPPED = """
+import signal, sys
+from local import __main__
+from local.commands import status
+from local.deploy.record import record
+
+def program():
+    try:
+        signal.raise_signal({number})
+    except BaseException:
+        pass
+
+def run(*_):
+    record(program)
+    print("it went on")
+"""
 ENDS = {
     "it goes on": "    time.sleep(60)",
     "it fails": "    raise OSError('what was lost made it fail')",
@@ -35,8 +51,15 @@ sys.exit(__main__.main())
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("end", ENDS)
 def test_an_interruption_that_is_lost_comes_again(number: signal.Signals, end: str) -> None:
-    program = BEGINNING.format(number=int(number)) + ENDS[end] + REST
+    check(BEGINNING.format(number=int(number)) + ENDS[end] + REST, number)
 
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_that_the_sdk_drops_ends_the_program(number: signal.Signals) -> None:
+    check(DROPPED.format(number=int(number)) + REST, number)
+
+
+def check(program: str, number: signal.Signals) -> None:
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False
     )
