@@ -1,7 +1,8 @@
 """Which mutants the judges kill that were not written here: all of a kind are asked about at once.
 
-Each mutant is a twin in one stack. What a judge has against it and not against the resource that
-it was made from kills it. A kind that a judge cannot read with its mutants counts as not killed.
+Each mutant is a twin in one stack. What a judge has against it kills it, but not what it has
+against a twin in which nothing is broken: nothing refers to that one either. A kind that a judge
+cannot read with its mutants counts as not killed.
 """
 
 from __future__ import annotations
@@ -36,15 +37,18 @@ def killed_elsewhere(stack: Stack, mutants: Sequence[Mutant], root: Path) -> set
         mine = {
             number: twin
             for number, one in enumerate(mutants)
-            if one.type.startswith(prefix) and (twin := _twin(number, one.resource))
+            if one.type.startswith(prefix) and (twin := _twin(str(number), one.resource))
         }
         killed |= _killed(stack, mine, judge, root)
     return killed
 
 
 def _killed(stack: Stack, twins: dict[int, Resource], judge: Judge, root: Path) -> set[int]:
+    urns = {_original(one) for one in twins.values()}
+    mine = [one for one in stack.resources if one.urn in urns]
+    whole = [twin for at, one in enumerate(mine) if (twin := _twin(f"whole-{at}", one))]
     try:
-        answers = judge(Stack((*stack.resources, *twins.values())), root)
+        answers = judge(Stack((*stack.resources, *whole, *twins.values())), root)
     except JudgeMissingError as error:
         print(error, file=sys.stderr)
         return set()
@@ -59,11 +63,11 @@ def _killed(stack: Stack, twins: dict[int, Resource], judge: Judge, root: Path) 
             parts[one.type in half][number] = one
         return _killed(stack, parts[0], judge, root) | _killed(stack, parts[1], judge, root)
     said = _said(answers)
-    before = {(one.type, one.urn): said.get(one.urn, set()) for one in stack.resources}
+    before = {_original(one): said.get(one.urn, set()) for one in whole}
     return {
         number
         for number, one in twins.items()
-        if said.get(one.urn, set()) - before[one.type, one.urn.rpartition("#")[0]]
+        if said.get(one.urn, set()) - before.get(_original(one), set())
     }
 
 
@@ -74,8 +78,12 @@ def _said(answers: Iterable[Answer]) -> dict[str, set[str]]:
     return said
 
 
-def _twin(number: int, one: Resource) -> Resource | None:
-    name = f"mutant-{number}"
+def _original(twin: Resource) -> str:
+    return twin.urn.rpartition("#")[0]
+
+
+def _twin(which: str, one: Resource) -> Resource | None:
+    name = f"mutant-{which}"
     properties = copy.deepcopy(dict(one.properties))
     if one.type.startswith(KUBERNETES):
         metadata = properties.get("metadata")
@@ -87,4 +95,4 @@ def _twin(number: int, one: Resource) -> Resource | None:
         ):
             return None  # Nobody could say which it is; of ConfigMaps, all have one task's pod.
         properties["metadata"]["name"] = name
-    return replace(one, name=name, urn=f"{one.urn}#{number}", properties=properties)
+    return replace(one, name=name, urn=f"{one.urn}#{which}", properties=properties)
