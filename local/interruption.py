@@ -47,6 +47,19 @@ def raised_again() -> Iterator[None]:
         raise KeyboardInterrupt(_heard[-1])
 
 
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Let processes that begin meanwhile ignore Ctrl-C, which a terminal sends to them too.
+
+    Whoever begins one ends it.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def end() -> int:
     """Say the sentence; return the status of a process that such a signal ended."""
     print("interrupted; run the same command again to go on", file=sys.stderr)

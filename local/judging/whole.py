@@ -8,11 +8,10 @@ is made. What not even that decides fails.
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
+from local.judging import beside
 from local.judging.alike import names_in, one_of_each
 from local.judging.environments import environment_of
 from local.judging.foreign import panel
@@ -132,12 +131,11 @@ def judged(root: Path, name: str, *, today: date) -> Whole:
     """
     environment = environment_of(root, name, today=today)
     # Beside this process: with many workflows, evaluating the program is what takes long.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
-        early = beside.submit(_in_a_preview, root, name, environment)
+    with beside.running(_in_a_preview, root, name, environment) as early:
         stack = declared(root, name, assumed=True)
         late = judge(RULES, stack, environment).verdicts
         others = panel.judged(one_of_each(stack, names_in(load_stack_file(root, name))), name, root)
-        verdicts = both(early.result(), late)
+        verdicts = both(early(), late)
     given = [Given(judge=OURS, verdict=one) for one in verdicts]
     given += [_given(one, environment) for one in others.findings]
     return Whole(
