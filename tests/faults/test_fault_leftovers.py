@@ -158,21 +158,3 @@ def test_a_snapshot_that_cannot_be_read_is_said(environment: Checkout) -> None:
     # What a write leaves that was cut off.
     (environment.paths.account / "snapshot" / "stores.partial").write_bytes(os.urandom(99))
     settled(environment)
-
-
-def test_each_thing_that_a_killed_run_made_is_found_again(environment: Checkout) -> None:
-    """As if runs had been killed right after each call: what was made is there, and not noted."""
-    state = environment.paths.state
-    kept = json.loads(state.read_text("utf-8"))
-    made = [
-        one for one in kept["resources"] if one["custom"] and "pulumi:providers:" not in one["type"]
-    ]
-    for one in made:
-        one.update(creating=True, id="", outputs={})
-    state.write_text(json.dumps(kept), "utf-8")
-
-    again = environment.run(*UP)
-
-    assert again.status == 0, again.text[-5000:]
-    assert f"program  {len(made)} created, " in again.text
-    settled(environment)

@@ -41,7 +41,7 @@ def removed_tags(old: Properties, new: Properties) -> list[str]:
 def is_gone(error: ClientError) -> bool:
     """Tell whether `error` says that the thing does not exist."""
     code = error.response["Error"]["Code"]
-    return "NotFound" in code or "NoSuch" in code
+    return any(word in code for word in ("NotFound", "NoSuch", "NonExistent"))
 
 
 @contextmanager
