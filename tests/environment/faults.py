@@ -42,16 +42,22 @@ class Work:
         self.runs += [(dag, self.api.begin(dag)) for dag in dags]
 
     def wait(self, seconds: float) -> dict[tuple[str, str], str]:
-        """Wait until all have ended, whatever the API answers meanwhile; return their states."""
-        states: dict[tuple[str, str], str] = {}
+        """Wait until all have ended, whatever the API answers meanwhile; return what it said last.
+
+        That is the state of each run, or the error where there was no answer.
+        """
+        said = dict.fromkeys(self.runs, "never asked")
         deadline = time.monotonic() + seconds
-        while len(states) < len(self.runs) and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
             for dag, run in self.runs:
-                with contextlib.suppress(AirflowError):
-                    if (state := self.api.state(dag, run)) in _ENDED:
-                        states[dag, run] = state
+                try:
+                    said[dag, run] = self.api.state(dag, run)
+                except AirflowError as error:
+                    said[dag, run] = str(error)
+            if all(state in _ENDED for state in said.values()):
+                break
             time.sleep(_POLL_SECONDS)
-        return {one: states.get(one, "lost") for one in self.runs}
+        return said
 
     def running_tasks(self) -> set[tuple[str, str]]:
         """Tasks of all runs that run at this moment, with their runs."""
@@ -68,6 +74,25 @@ class Work:
         while (self.runs[0][1], task_id) not in self.running_tasks():
             assert time.monotonic() < deadline, self.tries()
             time.sleep(_POLL_SECONDS)
+
+    def wait_for_last(self, task_id: str) -> None:
+        """Wait until a task of this name runs in each of the runs, and all others have ended well.
+
+        So that no task is about to begin: it has no DAG while the node, whose git it is, is down.
+        """
+        deadline = time.monotonic() + CHANGE_SECONDS
+        last = {(run, task_id): "running" for _, run in self.runs}
+        while (left := self._not_successful()) != last:
+            assert time.monotonic() < deadline, left
+            time.sleep(_POLL_SECONDS)
+
+    def _not_successful(self) -> dict[tuple[str, str], str]:
+        return {
+            (run, task.task_id): task.state
+            for dag, run in self.runs
+            for task in self.api.tasks(dag, run)
+            if task.state != "success"
+        }
 
     def tries(self) -> dict[tuple[str, str], int]:
         """How often each task was tried, as Airflow counts."""
