@@ -18,6 +18,7 @@ from local.cluster import service
 from tests.environment.checkout import Checkout
 from tests.environment.running_airflow import ENVIRONMENT, RunningAirflow
 from tests.environment.searches import Name, Search
+from tests.environment.traces import matching
 from tests.environment.visits import Visits
 from tests.environment.whole_search import WholeSearch
 from tests.secret_forms import text_forms
@@ -67,7 +68,7 @@ def busy_time(airflow: RunningAirflow) -> BusyTime:
             whole.moment()
         states = {dag: api.state(dag, run) for dag, run in runs.items()}
         logins = visits.all()
-        logs = list(airflow.pods_folder.glob("*/containers/*/log"))
+        logs = matching(airflow.pods_folder, "*/containers/*/log")
         search = whole.finish()
     return BusyTime(states=states, together=together, logins=logins, logs=logs, search=search)
 

@@ -32,6 +32,7 @@ from tests.environment.searches import FILE, shown_by
 from tests.environment.traces import (
     Traces,
     cluster_sockets,
+    matching,
     pods_folders,
     processes,
     shared_memory,
@@ -151,7 +152,7 @@ class Checkout:
                 self.seen.update(shown_by(process))
         functions = self.paths.account / "functions"
         for root, name in ((self.scratch, "TMPDIR"), (functions, "functions")):
-            for path in root.glob("run-*/*" if root == functions else "**/*"):
+            for path in matching(root, "run-*/*" if root == functions else "**/*"):
                 with contextlib.suppress(OSError):
                     if path.is_file():
                         where = f"{name}/{path.relative_to(root)}"

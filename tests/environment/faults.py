@@ -17,6 +17,7 @@ from local.airflow_api import AirflowApi, AirflowError
 from local.cluster import service as cluster
 from tests.environment.checkout import Checkout
 from tests.environment.running_airflow import RunningAirflow
+from tests.environment.traces import matching
 
 STEADY = "marketing.steady"
 DAGS = (STEADY, "billing", "reference")
@@ -124,10 +125,9 @@ def working(airflow: RunningAirflow) -> Work:
 
 def processes(airflow: RunningAirflow) -> dict[str, int]:
     """Component -> id of its main process."""
-    found = airflow.pods_folder.glob("pod-*/containers/*/pid")
     return {
         file.parent.name: int(file.read_text("utf-8"))
-        for file in found
+        for file in matching(airflow.pods_folder, "pod-*/containers/*/pid")
         if file.parent.name in COMPONENTS
     }
 

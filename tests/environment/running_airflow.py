@@ -25,6 +25,7 @@ from local.cluster import dags
 from local.cluster.place import cluster_folder
 from local.login import Login
 from tests.environment.checkout import GONE, SOURCES, Checkout, Run, copied
+from tests.environment.traces import matching
 
 ENVIRONMENT = "local"
 MORE_DAGS = Path(__file__).parent / "dags"
@@ -104,7 +105,7 @@ class RunningAirflow:
         """The ids of the main processes of Airflow's components, which change with a restart."""
         return {
             int((container / "pid").read_text(encoding="utf-8"))
-            for container in self.pods_folder.glob("pod-*/containers/*")
+            for container in matching(self.pods_folder, "pod-*/containers/*")
             if container.name in COMPONENTS
         }
 

@@ -53,7 +53,9 @@ def processes(paths: Paths, *more: psutil.Process) -> list[psutil.Process]:
 def pods_folders(paths: Paths) -> list[Path]:
     """Where the pods' files are; none when no cluster has been started."""
     record = cluster_folder(paths) / "pods-folder"
-    return [Path(record.read_text(encoding="utf-8"))] if record.exists() else []
+    with contextlib.suppress(FileNotFoundError):
+        return [Path(record.read_text(encoding="utf-8"))]
+    return []
 
 
 def cluster_sockets(paths: Paths) -> Iterator[tuple[str, int]]:
@@ -68,9 +70,18 @@ def cluster_sockets(paths: Paths) -> Iterator[tuple[str, int]]:
 
 def shared_memory(among: Iterable[psutil.Process]) -> set[Path]:
     """Files in memory that PostgreSQL servers share, where the system shows them."""
-    mapped = [Path(f"/proc/{process.pid}/maps") for process in among]
-    lines = [line for path in mapped if path.exists() for line in path.read_text().splitlines()]
+    lines: list[str] = []
+    for process in among:
+        with contextlib.suppress(OSError):  # it has ended, or this system shows no such thing
+            lines += Path(f"/proc/{process.pid}/maps").read_text().splitlines()
     return {Path(line.split()[-1]) for line in lines if SHARED_MEMORY in line}
+
+
+def matching(folder: Path, pattern: str) -> list[Path]:
+    """What matches in a folder whose own folders come and go while it is read."""
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            return list(folder.glob(pattern))
 
 
 def answers(place: tuple[str, int]) -> bool:
@@ -85,7 +96,9 @@ def _recorded(paths: Paths) -> Iterator[psutil.Process]:
     with contextlib.suppress(OSError, ValueError, psutil.Error):
         noted = (paths.account / "pid").read_text(encoding="utf-8")
         yield psutil.Process(json.loads(noted)["pid"])
-    shims = (one for folder in pods_folders(paths) for one in folder.glob("*/containers/*/shim"))
+    shims = (
+        one for folder in pods_folders(paths) for one in matching(folder, "*/containers/*/shim")
+    )
     for record in (cluster_folder(paths) / "pid", *shims):
         if (process := recorded_process(record)) is not None:
             yield process
