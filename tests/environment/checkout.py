@@ -35,7 +35,6 @@ from tests.environment.traces import (
     matching,
     pods_folders,
     processes,
-    shared_memory,
 )
 
 SOURCES = Path(__file__).resolve().parents[2]
@@ -195,11 +194,10 @@ class Checkout:
         with self.account() as access:
             instances = [(one.host, one.port) for one in access.instances()]
         address, _, port = self.paths.address.read_text(encoding="utf-8").strip().partition(":")
-        running = self.processes()
         return Traces(
-            processes=tuple(running),
+            processes=tuple(self.processes()),
             sockets=((address, int(port)), *instances, *cluster_sockets(self.paths)),
-            files=(self.runtime_folder(), *pods_folders(self.paths), *shared_memory(running)),
+            files=(self.runtime_folder(), *pods_folders(self.paths)),
         )
 
     @contextlib.contextmanager

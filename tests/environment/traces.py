@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,8 +16,6 @@ from local.cluster import service as cluster
 from local.cluster.containers import recorded_process
 from local.cluster.place import cluster_folder
 from local.paths import Paths
-
-SHARED_MEMORY = "/shm/PostgreSQL."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +64,6 @@ def cluster_sockets(paths: Paths) -> Iterator[tuple[str, int]]:
         assert parts.hostname, url
         assert parts.port, url
         yield parts.hostname, parts.port
-
-
-def shared_memory(among: Iterable[psutil.Process]) -> set[Path]:
-    """Files in memory that PostgreSQL servers share, where the system shows them."""
-    lines: list[str] = []
-    for process in among:
-        with contextlib.suppress(OSError):  # it has ended, or this system shows no such thing
-            lines += Path(f"/proc/{process.pid}/maps").read_text().splitlines()
-    return {Path(line.split()[-1]) for line in lines if SHARED_MEMORY in line}
 
 
 def matching(folder: Path, pattern: str) -> list[Path]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from tests.environment.checkout import APPLICATION, METADATA, Checkout
 from tests.environment.running_airflow import RunningAirflow
-from tests.environment.searches import NAME, OUTPUT, Search
+from tests.environment.searches import OUTPUT, Search
 from tests.environment.secret_owners import SESSION_KEY, Owners
 from tests.environment.secret_places import Places
 from tests.environment.secret_values import Holders, Values
-from tests.environment.traces import shared_memory
 
 
 class WholeSearch:
@@ -41,11 +40,8 @@ class WholeSearch:
     def moment(self) -> None:
         """Look at what may be gone in a moment: processes, and the files of pods."""
         checkout = self._checkout
-        running = checkout.processes()
-        for process in running:
+        for process in checkout.processes():
             self.search.process(process)
-        for file in shared_memory(running):
-            self.search.look(NAME, f"shared memory {file}", str(file).encode())
         self.search.files(self._places.label, *self._places.short_lived())
 
     def finish(self) -> Search:

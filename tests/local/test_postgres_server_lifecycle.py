@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import psycopg
 import pytest
 
@@ -138,6 +139,25 @@ def test_server_that_was_left_behind_is_removed(elsewhere: Callable[..., Elsewhe
     assert not one.postmaster.is_running()
     assert not one.runtime_folder.exists()
     assert not (one.folder / "instances").exists()
+
+
+@MAJORS
+@pytest.mark.skipif(sys.platform != "linux", reason="shared memory is no file on this system")
+def test_server_that_was_killed_leaves_no_shared_memory(
+    elsewhere: Callable[..., Elsewhere], major: int
+) -> None:
+    one = elsewhere(major)
+    children = one.postmaster.children()
+    mapped = [Path(each.path) for each in one.postmaster.memory_maps()]
+    shared = [path for path in mapped if path.parent.name in {"shm", "pg_dynshmem"}]
+    assert shared
+    one.kill()
+    one.postmaster.kill()
+    psutil.wait_procs([one.postmaster, *children], 10)
+
+    remove_files(folder=one.folder / "instances", runtime_folder=one.runtime_folder)
+
+    assert [path for path in shared if path.exists()] == []
 
 
 def test_number_of_a_dead_server_may_be_somebody_elses(

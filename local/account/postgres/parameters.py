@@ -39,6 +39,7 @@ _DROPPED = {
     "config_file": _FILES,
     "data_directory": _FILES,
     "dynamic_library_path": _FILES,
+    "dynamic_shared_memory_type": _FILES,
     "external_pid_file": _FILES,
     "hba_file": _FILES,
     "huge_pages": "huge pages are not reserved on this machine",

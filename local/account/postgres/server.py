@@ -128,6 +128,8 @@ class Server:
         settings = Configuration.of(self._binaries, spec.parameters).settings
         own = {
             "cluster_name": spec.identifier,
+            # In the data directory, and so removed with it: elsewhere a killed server's would stay.
+            "dynamic_shared_memory_type": "mmap",
             "hba_file": str(self.layout.home / "pg_hba.conf"),
             "ident_file": str(self.layout.home / "pg_ident.conf"),
             "listen_addresses": "",
