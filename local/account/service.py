@@ -26,9 +26,10 @@ from local.account.files import write_private
 from local.account.postgres.plane import remove_files
 from local.account.routes import HEALTH, LANDING_ZONE
 from local.lock import turn
+from local.recorded import processes_of, record_process, recorded_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from local.account.landing_zone import LandingZone
     from local.paths import Paths
@@ -40,7 +41,7 @@ _END_SECONDS = 40
 _REAP_SECONDS = 1
 _POLL_SECONDS = 0.05
 _CODE = Path(__file__).parents[2]
-_MODULE = ("-m", "local.account")
+_MODULE = "local.account"
 
 
 class AccountError(Exception):
@@ -68,7 +69,7 @@ def start(paths: Paths, zone: LandingZone) -> Status:
     """
     paths.account.mkdir(mode=0o700, parents=True, exist_ok=True)
     with turn(paths.account / "lock"):
-        process = _process(paths)
+        process = recorded_process(_pid_file(paths))
         if process is None or not _healthy(paths, process.pid):
             _end(paths)
             _spawn(paths, zone)
@@ -78,7 +79,7 @@ def start(paths: Paths, zone: LandingZone) -> Status:
 
 def status(paths: Paths) -> Status:
     """Tell whether the account runs and answers."""
-    process = _process(paths)
+    process = recorded_process(_pid_file(paths))
     if process is None or not _healthy(paths, process.pid):
         return Status(pid=None, url=None)
     return Status(pid=process.pid, url=f"http://{paths.address.read_text('utf-8').strip()}")
@@ -86,8 +87,7 @@ def status(paths: Paths) -> Status:
 
 def processes(paths: Paths) -> list[psutil.Process]:
     """The account's processes: the recorded one, and one that nobody came to record."""
-    recorded = _process(paths)
-    return [*([recorded] if recorded else []), *_unrecorded(paths)]
+    return processes_of(_MODULE, paths.root, _pid_file(paths))
 
 
 def halt(paths: Paths) -> None:
@@ -147,7 +147,7 @@ def _spawn(paths: Paths, zone: LandingZone) -> None:
     with log_file.open("ab") as log:
         process = subprocess.Popen(
             [
-                sys.executable, *_MODULE,
+                sys.executable, "-m", _MODULE,
                 "--root", paths.root, "--account", zone.account, "--region", zone.region,
                 "--address", loopback_address(paths.root), "--port", str(API_PORT),
                 "--runtime-folder", runtime_folder,
@@ -159,8 +159,7 @@ def _spawn(paths: Paths, zone: LandingZone) -> None:
             env=_environment(zone.account),
             start_new_session=True,
         )  # fmt: skip
-    started = psutil.Process(process.pid).create_time()
-    write_private(_pid_file(paths), json.dumps({"pid": process.pid, "started": started}).encode())
+    record_process(_pid_file(paths), process.pid)
     deadline = time.monotonic() + _START_SECONDS
     while not _healthy(paths, process.pid):
         if process.poll() is not None or time.monotonic() > deadline:
@@ -214,26 +213,6 @@ def _ends(process: psutil.Process) -> bool:
             return True
         time.sleep(_POLL_SECONDS)
     return False
-
-
-def _process(paths: Paths) -> psutil.Process | None:
-    """The account's process: the recorded one, if it is still the same and alive."""
-    try:
-        recorded = json.loads(_pid_file(paths).read_bytes())
-        process = psutil.Process(recorded["pid"])
-        if process.create_time() != recorded["started"]:
-            return None
-        return None if process.status() == psutil.STATUS_ZOMBIE else process
-    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
-        return None
-
-
-def _unrecorded(paths: Paths) -> Iterator[psutil.Process]:
-    """The account's processes by their command lines: `up` may be killed before it records one."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.cmdline()[1:5] == [*_MODULE, "--root", str(paths.root)]:
-                yield process
 
 
 def _healthy(paths: Paths, pid: int) -> bool:

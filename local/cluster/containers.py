@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
-from local.account.files import write_private
 from local.cluster import shim
+from local.recorded import record_process, recorded_process
 
 if TYPE_CHECKING:
     from local.cluster.warm_start import WarmInterpreter
@@ -188,40 +188,6 @@ def _start_shim(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     finally:
         os.close(theirs)
     return started, ours
-
-
-def record_process(record: Path, pid: int) -> None:
-    """Remember a process, so that it is known again and never taken for another."""
-    write_private(record, json.dumps({"pid": pid, "started": _started(pid)}).encode())
-
-
-def recorded_process(record: Path) -> psutil.Process | None:
-    """The process that a record names, if it is still the same and alive."""
-    try:
-        content = json.loads(record.read_bytes())
-        process = psutil.Process(content["pid"])
-        if _started(process.pid) != content["started"]:
-            return None
-        return None if process.status() == psutil.STATUS_ZOMBIE else process
-    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
-        return None
-
-
-def _started(pid: int) -> str:
-    """When a process began, exactly; on Linux psutil's time moves with the machine's clock.
-
-    Raises:
-        psutil.NoSuchProcess: there is none.
-    """
-    if not sys.platform.startswith("linux"):
-        return str(psutil.Process(pid).create_time())
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        raise psutil.NoSuchProcess(pid) from None
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    # proc_pid_stat(5): field 22, in clock ticks since boot; the name, field 2, may hold anything.
-    return f"{boot} {text.rpartition(')')[2].split()[19]}"
 
 
 def _session(session: int) -> Iterator[int]:

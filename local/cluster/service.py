@@ -24,17 +24,19 @@ from local.account.files import write_private
 from local.account.service import loopback_address
 from local.cluster import control
 from local.cluster.asking import address_file, addresses, ask, order
-from local.cluster.containers import Container, record_process, recorded_process
+from local.cluster.containers import Container
 from local.cluster.place import ClusterError, cluster_folder, pods_folder
 from local.cluster.status import Component
 from local.lock import turn
 from local.paths import Paths
+from local.recorded import processes_of, record_process, recorded_process
 
 # Generous, as all of it is Python and the machine may be busy.
 _START_SECONDS = 60
 _END_SECONDS = 40
 _POLL_SECONDS = 0.05
 _CODE = Path(__file__).parents[2]
+_MODULE = "local.cluster"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +190,7 @@ def _spawn(paths: Paths, manifests_folder: Path, image_folder: Path) -> None:
     with _log(paths).open("ab") as log:
         process = subprocess.Popen(
             [
-                sys.executable, "-m", "local.cluster",
+                sys.executable, "-m", _MODULE,
                 "--root", paths.root, "--manifests", manifests_folder, "--image", image_folder,
                 "--pods", pods, "--address", loopback_address(paths.root),
             ],
@@ -212,8 +214,7 @@ def _spawn(paths: Paths, manifests_folder: Path, image_folder: Path) -> None:
 
 def _end(paths: Paths) -> None:
     """End the process, by force if it does not react; then its pods live on."""
-    process = recorded_process(_pid_file(paths))
-    if process is not None:
+    for process in processes_of(_MODULE, paths.root, _pid_file(paths)):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
             try:

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import psutil
 
 from local.cluster import service as cluster
-from local.cluster.containers import recorded_process
 from local.cluster.place import cluster_folder
 from local.paths import Paths
+from local.recorded import recorded_process
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,6 +63,27 @@ def test_halt_ends_everything_and_keeps_what_is_done(checkout: Checkout) -> None
     assert not {one for one in before if one.startswith("server")} & checkout.names()
 
 
+@pytest.mark.parametrize("again", [True, False], ids=["start", "stop"])
+def test_a_process_that_nobody_came_to_record_is_found(
+    checkout: Checkout,
+    again: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Who starts it is killed between starting it and writing down who it is."""
+    checkout.declare(deployment("server", container(SLEEP)))
+    stray = psutil.Process(checkout.start().pid)
+    checkout.ready()
+    (checkout.folder / "pid").unlink()
+
+    if again:
+        checkout.start()
+        checkout.ready()
+    else:
+        service.stop(checkout.paths)
+        assert checkout.processes() == []
+
+    assert not stray.is_running() or stray.status() == psutil.STATUS_ZOMBIE
+
+
 def test_pods_outlive_the_death_of_the_process(checkout: Checkout) -> None:
     checkout.declare(deployment("server", container(SLEEP)))
     status = checkout.start()
