@@ -156,7 +156,15 @@ def _kill_all(shim: psutil.Process) -> None:
     shim.suspend()
     while shim.status() not in {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}:
         time.sleep(_INSTANT_SECONDS)
-    while living := [one for one in shim.children(recursive=True) if _alive(one)]:
+    dead: set[psutil.Process] | None = None
+    while True:
+        found = set(shim.children(recursive=True))
+        living = [one for one in found if _alive(one)]
+        # Who is born while the list is made is not in it, and its parent may be dead when asked.
+        # Nobody reaps the dead: if the same are found again, none of them had a child meanwhile.
+        if not living and found == dead:
+            break
+        dead = None if living else found
         for process in living:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
