@@ -11,19 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components import naming
-from local.airflow import _kubernetes
 from local.airflow_api import AirflowApi
-from local.cluster import service
 from tests.environment.checkout import Checkout
-from tests.environment.running_airflow import ENVIRONMENT, RunningAirflow
+from tests.environment.running_airflow import RunningAirflow, pods
 from tests.environment.searches import Name, Search
 from tests.environment.traces import matching
 from tests.environment.visits import Visits
 from tests.environment.whole_search import WholeSearch
 from tests.secret_forms import text_forms
 
-NAMESPACE = naming.namespace(ENVIRONMENT)
 TOGETHER = ("billing", "marketing")
 SPREADING = "reference.indiscretion"
 CANARY = Name("what a DAG was told", "")
@@ -88,9 +84,5 @@ def _goes_on(api: AirflowApi, runs: dict[str, str], last: list[frozenset[str]]) 
 
 def _working(checkout: Checkout) -> frozenset[str]:
     """The service accounts of the pods of tasks that run now, as the Kubernetes API tells them."""
-    config = service.kubeconfig(checkout.paths)
-    server = config["clusters"][0]["cluster"]["server"]
     wanted = {"labelSelector": "component=worker", "fieldSelector": "status.phase=Running"}
-    with _kubernetes(checkout.paths) as session:
-        found = session.get(f"{server}/api/v1/namespaces/{NAMESPACE}/pods", params=wanted).json()
-    return frozenset(pod["spec"]["serviceAccountName"] for pod in found["items"])
+    return frozenset(pod["spec"]["serviceAccountName"] for pod in pods(checkout, **wanted))

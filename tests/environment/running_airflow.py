@@ -19,9 +19,9 @@ import pytest
 from components import naming
 from components.airflow.names import COMPONENTS, MIGRATION_ACCOUNT
 from local import image
-from local.airflow import USER, password, web
+from local.airflow import USER, _kubernetes, password, web
 from local.airflow_api import AirflowApi, TaskTry
-from local.cluster import dags
+from local.cluster import dags, service
 from local.cluster.place import cluster_folder
 from local.login import Login
 from tests.environment.checkout import GONE, SOURCES, Checkout, Run, copied
@@ -118,6 +118,16 @@ class RunningAirflow:
             role_arn=f"arn:aws:iam::123456789012:role/airflow-{ENVIRONMENT}-component-migration",
             service_account=f"{naming.namespace(ENVIRONMENT)}/{MIGRATION_ACCOUNT}",
         )
+
+
+def pods(checkout: Checkout, **wanted: str) -> list[dict[str, Any]]:
+    """The pods of Airflow's namespace that the Kubernetes API selects."""
+    config = service.kubeconfig(checkout.paths)
+    server = config["clusters"][0]["cluster"]["server"]
+    address = f"{server}/api/v1/namespaces/{naming.namespace(ENVIRONMENT)}/pods"
+    with _kubernetes(checkout.paths) as session:
+        found: list[dict[str, Any]] = session.get(address, params=wanted).json()["items"]
+    return found
 
 
 def log_text(api: AirflowApi, dag_id: str, run: str, task: TaskTry) -> str:
