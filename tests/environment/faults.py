@@ -18,6 +18,7 @@ from local.cluster import service as cluster
 from tests.environment.checkout import Checkout
 from tests.environment.running_airflow import RunningAirflow
 from tests.environment.traces import matching
+from tests.processes import lives
 
 STEADY = "marketing.steady"
 DAGS = (STEADY, "billing", "reference")
@@ -146,9 +147,8 @@ def kill(pid: int) -> None:
     """End a process without a word, and wait until it is gone."""
     process = psutil.Process(pid)
     process.kill()
-    with contextlib.suppress(psutil.NoSuchProcess):
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(_POLL_SECONDS)
+    while lives(process):
+        time.sleep(_POLL_SECONDS)
 
 
 @contextlib.contextmanager

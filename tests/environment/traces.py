@@ -16,6 +16,7 @@ from local.cluster import service as cluster
 from local.cluster.place import cluster_folder
 from local.paths import Paths
 from local.recorded import recorded_process
+from tests.processes import lives
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Traces:
     def left(self) -> list[str]:
         """What of it is still there."""
         return [
-            *(f"process {one.pid}" for one in self.processes if one.is_running()),
+            *(f"process {one.pid}" for one in self.processes if lives(one)),
             *(f"socket {place}" for place in self.sockets if answers(place)),
             *(f"file {path}" for path in self.files if path.exists()),
         ]

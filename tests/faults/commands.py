@@ -18,10 +18,9 @@ import psutil
 from local.account.service import _runtime_folder
 from tests.environment.checkout import LONGEST_SECONDS, Checkout, Run
 from tests.environment.traces import Traces
+from tests.processes import lives
 
 UP = ("up", "--databases-only")
-REAP_SECONDS = 10
-"""Within which the system's first process takes note of one that has ended, on a busy machine."""
 _POLL_SECONDS = 0.02
 
 
@@ -102,16 +101,9 @@ def kill(*processes: psutil.Process) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
     deadline = time.monotonic() + 10
-    while any(map(_lives, processes)):
+    while any(map(lives, processes)):
         assert time.monotonic() < deadline, processes
         time.sleep(_POLL_SECONDS)
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def account_process(checkout: Checkout) -> psutil.Process:
@@ -176,9 +168,6 @@ def taken_down(checkout: Checkout, before: set[str], *traces: Traces) -> None:
     """Run `down`; nothing of the environment may be left."""
     run = checkout.run("down")
     assert run.status == 0, run.text
-    # What has ended is there until its parent, the system's first process, takes note of it.
-    ended = [one for each in traces for one in each.processes if not _lives(one)]
-    psutil.wait_procs(ended, REAP_SECONDS)
     assert [one.left() for one in traces] == [[] for _ in traces]
     assert not _runtime_folder(checkout.folder).exists()
     assert [one.cmdline() for one in mine(checkout)] == []

@@ -21,6 +21,7 @@ from tests.faults.commands import (
     settled,
     taken_down,
 )
+from tests.processes import lives
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +120,7 @@ def test_an_account_that_nobody_came_to_record_is_found(environment: Checkout) -
 
     settled(environment)
 
-    assert not stray.is_running()
+    assert not lives(stray)
 
 
 @pytest.mark.faults

@@ -21,6 +21,7 @@ from tests.faults.commands import (
     settled,
     taken_down,
 )
+from tests.processes import lives
 
 if TYPE_CHECKING:
     from local.login import Access
@@ -104,7 +105,7 @@ def test_a_killed_account_is_started_again_by_the_next_up(environment: Checkout)
     assert (status.status, status.text) == (1, "error: nothing is up: run `make up` first\n")
     settled(environment)
     assert postmaster(environment, APPLICATION) != server
-    assert not server.is_running()
+    assert not lives(server)
 
 
 @pytest.mark.faults
@@ -128,5 +129,5 @@ def test_down_after_the_account_was_killed_leaves_no_server(fresh: Checkout) -> 
 
     kill(account_process(fresh))
 
-    assert any(one.is_running() for one in traces.processes)
+    assert any(map(lives, traces.processes))
     taken_down(fresh, before, traces)

@@ -26,6 +26,7 @@ from tests.local.account_fixtures import (
     instance_input,
     zone,
 )
+from tests.processes import lives
 
 pytest_plugins = ["tests.local.account_fixtures"]
 
@@ -147,9 +148,9 @@ def test_nothing_is_left(fresh_account: LocalAccount) -> None:
         if any(str(folder) in " ".join(one.info["cmdline"] or ()) for folder in server_files)
     ]
     assert len(servers) >= 2  # the account and at least one PostgreSQL process
+    assert pid in {one.pid for one in servers}
     service.stop(account.paths)
-    assert not any(one.is_running() for one in servers)
-    assert not psutil.pid_exists(pid or 0)
+    assert not any(map(lives, servers))
     assert not runtime_folder.exists()
     assert not list(account.paths.local.iterdir())
     service.stop(account.paths)

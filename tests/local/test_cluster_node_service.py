@@ -20,6 +20,7 @@ from tests.local.cluster_node_fixtures import (
     made_checkout,
     pod,
 )
+from tests.processes import lives
 
 pytest_plugins = ["tests.local.cluster_node_fixtures"]
 
@@ -81,7 +82,7 @@ def test_a_process_that_nobody_came_to_record_is_found(
         service.stop(checkout.paths)
         assert checkout.processes() == []
 
-    assert not stray.is_running() or stray.status() == psutil.STATUS_ZOMBIE
+    assert not lives(stray)
 
 
 def test_pods_outlive_the_death_of_the_process(checkout: Checkout) -> None:

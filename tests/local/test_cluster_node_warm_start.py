@@ -22,6 +22,7 @@ import pytest
 from local.cluster.containers import Container, Launch
 from local.cluster.warm_start import WarmInterpreter, image_environment
 from tests.local.cluster_node_fixtures import Checkout, container, deployment, eventually
+from tests.processes import lives
 
 pytest_plugins = ["tests.local.cluster_node_fixtures"]
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
@@ -266,7 +267,7 @@ def test_an_interpreter_that_is_not_fit_to_be_forked_is_not_used(
     troubled = image.write("tabulate.py", trouble)
     started = image.warm()
     process = psutil.Process(started._process.pid)  # type: ignore[union-attr]
-    eventually(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: not lives(process))
     troubled.unlink()
     assert started.pid is None
     assert image.run(started, "python", "-c", "print(1)") == (0, "1\n")
@@ -281,5 +282,5 @@ def test_the_interpreter_ends_with_the_node(checkout: Checkout) -> None:
     node = psutil.Process(status.pid)
     warm = next(one for one in node.children() if "zygote.py" in " ".join(one.cmdline()))
     node.kill()
-    eventually(lambda: not warm.is_running())
+    eventually(lambda: not lives(warm))
     assert [one for one in checkout.processes() if one.cmdline()[-1] == script]

@@ -12,6 +12,7 @@ from psycopg import errors
 
 from local.account.postgres import InstanceError
 from tests.local.instance_client import value
+from tests.processes import lives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,7 +166,7 @@ def test_stop_and_start(instance: Instance) -> None:
 
         instance.plane.stop(identifier)
 
-        assert not process.is_running()
+        assert not lives(process)
         with pytest.raises(errors.AdminShutdown):
             connection.execute("SELECT 1")
     with pytest.raises(psycopg.OperationalError, match="Connection refused"):

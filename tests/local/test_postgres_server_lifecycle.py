@@ -20,6 +20,7 @@ import pytest
 
 from local.account.postgres import InstanceSpec, remove_files
 from tests.local.other_plane import Elsewhere, runs_for
+from tests.processes import lives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,12 +121,12 @@ def test_server_that_was_left_behind_is_replaced(
 ) -> None:
     one = elsewhere(major)
     one.kill()
-    assert one.postmaster.is_running()
+    assert lives(one.postmaster)
 
     plane = one.again()
     plane.start(one.spec)
 
-    assert not one.postmaster.is_running()
+    assert not lives(one.postmaster)
     assert one.answer() == (42,)
     plane.stop_all()
 
@@ -136,7 +137,7 @@ def test_server_that_was_left_behind_is_removed(elsewhere: Callable[..., Elsewhe
 
     remove_files(folder=one.folder / "instances", runtime_folder=one.runtime_folder)
 
-    assert not one.postmaster.is_running()
+    assert not lives(one.postmaster)
     assert not one.runtime_folder.exists()
     assert not (one.folder / "instances").exists()
 
@@ -191,7 +192,7 @@ def test_end_leaves_nothing_behind(elsewhere: Callable[..., Elsewhere]) -> None:
     one.close()
 
     assert one.process.returncode == 0
-    assert not any(child.is_running() for child in children)
+    assert not any(map(lives, children))
     assert not one.runtime_folder.exists()
     assert not (one.folder / "instances").exists()
 
