@@ -196,8 +196,8 @@ def test_deleting_a_pod_gives_it_its_grace_then_kills_it(running: Checkout) -> N
     eventually(lambda: running.log("polite"))
     eventually(lambda: running.log("stubborn"))
     began = time.monotonic()
-    for name in ("polite", "stubborn"):
-        running.api.delete_namespaced_pod(name, NAMESPACE, grace_period_seconds=1)
+    for name, grace_seconds in (("polite", 30), ("stubborn", 1)):
+        running.api.delete_namespaced_pod(name, NAMESPACE, grace_period_seconds=grace_seconds)
     eventually(lambda: "polite" not in running.names())
     eventually(lambda: "stubborn" not in running.names())
     # The other has said good-bye (below); this one was killed, after the grace asked for.

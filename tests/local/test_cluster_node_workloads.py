@@ -12,6 +12,7 @@ from local.cluster.place import ClusterError
 from local.cluster.status import Component
 from tests.local.cluster_node_fixtures import (
     NAMESPACE,
+    WAITS,
     Checkout,
     config_map,
     container,
@@ -51,12 +52,14 @@ def answer(checkout: Checkout) -> str:
 
 def test_deployments_wait_for_the_jobs_of_their_namespace(checkout: Checkout) -> None:
     checkout.declare(
-        job("first", "sleep 0.5; date +%s%N > $HOME/../../ended || true; echo migrated"),
+        job("first", f"{WAITS}; echo migrated"),
         deployment("second", container(SLEEP)),
     )
     checkout.start()
     eventually(lambda: any(name.startswith("first") for name in checkout.names()))
+    eventually(lambda: list(checkout.pods_folder.glob("pod-*/home")))
     assert not any(name.startswith("second") for name in checkout.names())
+    checkout.go()
     checkout.ready()
     first, second = sorted(checkout.pods(), key=lambda one: str(one.metadata.name))
     ended = first.status.container_statuses[0].state.terminated.finished_at
