@@ -19,9 +19,9 @@ import pytest
 from components import naming
 from components.airflow.names import COMPONENTS, MIGRATION_ACCOUNT
 from local import image
-from local.airflow import USER, _kubernetes, password, web
+from local.airflow import USER, _kubernetes, _pods_address, password, web
 from local.airflow_api import AirflowApi, TaskTry
-from local.cluster import dags, service
+from local.cluster import dags
 from local.cluster.place import cluster_folder
 from local.login import Login
 from tests.environment.checkout import GONE, SOURCES, Checkout, Run, copied
@@ -122,9 +122,7 @@ class RunningAirflow:
 
 def pods(checkout: Checkout, **wanted: str) -> list[dict[str, Any]]:
     """The pods of Airflow's namespace that the Kubernetes API selects."""
-    config = service.kubeconfig(checkout.paths)
-    server = config["clusters"][0]["cluster"]["server"]
-    address = f"{server}/api/v1/namespaces/{naming.namespace(ENVIRONMENT)}/pods"
+    address = _pods_address(checkout.paths, ENVIRONMENT)
     with _kubernetes(checkout.paths) as session:
         found: list[dict[str, Any]] = session.get(address, params=wanted).json()["items"]
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -82,13 +81,9 @@ def answers(place: tuple[str, int]) -> bool:
 
 def _recorded(paths: Paths) -> Iterator[psutil.Process]:
     """The account, the cluster and the pods' containers, which all note who they are."""
-    # A note may be half written when its writer is killed.
-    with contextlib.suppress(OSError, ValueError, psutil.Error):
-        noted = (paths.account / "pid").read_text(encoding="utf-8")
-        yield psutil.Process(json.loads(noted)["pid"])
     shims = (
         one for folder in pods_folders(paths) for one in matching(folder, "*/containers/*/shim")
     )
-    for record in (cluster_folder(paths) / "pid", *shims):
+    for record in (paths.account / "pid", cluster_folder(paths) / "pid", *shims):
         if (process := recorded_process(record)) is not None:
             yield process

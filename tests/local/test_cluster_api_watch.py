@@ -32,11 +32,17 @@ WATCHED_SECONDS = 3
 class Watching:
     """The official client's watch in a thread; what it saw is in `seen`."""
 
-    def __init__(self, cluster: Cluster, **options: Any) -> None:  # noqa: ANN401 - of a watch
+    def __init__(
+        self,
+        cluster: Cluster,
+        timeout_seconds: int = WATCHED_SECONDS,
+        **options: Any,  # noqa: ANN401 - of a watch
+    ) -> None:
         self.seen: list[Seen] = []
         self.events: list[dict[str, Any]] = []
         self.error: ApiException | HTTPError | None = None
         self._core = cluster.core()
+        options["timeout_seconds"] = timeout_seconds
         self._thread = threading.Thread(target=self._run, args=(options,))
         self._thread.start()
 
@@ -89,7 +95,6 @@ def test_version_0_begins_with_what_there_is_and_goes_on(cluster: Cluster) -> No
         cluster,
         label_selector=MINE,
         resource_version="0",
-        timeout_seconds=WATCHED_SECONDS,
         _request_timeout=30,
     )
     watching.wait(1)
@@ -110,7 +115,7 @@ def test_a_version_goes_on_after_it(cluster: Cluster) -> None:
     since = core.list_namespaced_pod(NAMESPACE).metadata.resource_version
     core.create_namespaced_pod(NAMESPACE, task_pod("two"))
     cluster.becomes("one", "Running")
-    watching = Watching(cluster, resource_version=since, timeout_seconds=WATCHED_SECONDS)
+    watching = Watching(cluster, resource_version=since)
     assert watching.end() == [("ADDED", "two", "Pending"), ("MODIFIED", "one", "Running")]
 
 
@@ -120,7 +125,7 @@ def test_a_version_outlives_a_restart_when_nothing_happened_since(cluster: Clust
     since = core.list_namespaced_pod(NAMESPACE).metadata.resource_version
     cluster.restart()
     cluster.becomes("one", "Running")
-    watching = Watching(cluster, resource_version=since, timeout_seconds=WATCHED_SECONDS)
+    watching = Watching(cluster, resource_version=since)
     assert watching.end() == [("MODIFIED", "one", "Running")]
     assert versions(watching.events)[0] > int(since)
 
@@ -135,7 +140,7 @@ def test_a_version_that_is_not_remembered_is_gone(cluster: Cluster) -> None:
         assert error["type"] == "ERROR"
         assert (error["object"]["code"], error["object"]["reason"]) == (410, "Expired")
         assert error["object"]["message"] == f"too old resource version: {since} (2)"
-    watching = Watching(cluster, resource_version="1", timeout_seconds=WATCHED_SECONDS)
+    watching = Watching(cluster, resource_version="1")
     watching.end()
     assert isinstance(watching.error, ApiException)
     assert watching.error.status == 410
@@ -147,8 +152,8 @@ def test_a_version_that_is_not_remembered_is_gone(cluster: Cluster) -> None:
 def test_a_pod_that_leaves_the_selection_is_deleted_for_the_watch_only(cluster: Cluster) -> None:
     core = cluster.core()
     core.create_namespaced_pod(NAMESPACE, task_pod())
-    leaving = Watching(cluster, label_selector=MINE, timeout_seconds=WATCHED_SECONDS)
-    joining = Watching(cluster, label_selector="airflow-worker=8", timeout_seconds=WATCHED_SECONDS)
+    leaving = Watching(cluster, label_selector=MINE)
+    joining = Watching(cluster, label_selector="airflow-worker=8")
     leaving.wait(1)
     core.patch_namespaced_pod(POD, NAMESPACE, {"metadata": {"labels": {"airflow-worker": "8"}}})
     assert leaving.end() == [("ADDED", POD, "Pending"), ("DELETED", POD, "Pending")]
@@ -163,7 +168,7 @@ def test_a_deletion_is_seen_twice_and_each_time_with_its_moment(cluster: Cluster
     core = cluster.core()
     core.create_namespaced_pod(NAMESPACE, task_pod())
     cluster.becomes(POD, "Running")
-    watching = Watching(cluster, label_selector=MINE, timeout_seconds=WATCHED_SECONDS)
+    watching = Watching(cluster, label_selector=MINE)
     watching.wait(1)
     core.delete_namespaced_pod(POD, NAMESPACE)
     cluster.do(lambda: cluster.store.remove(NAMESPACE, POD))
@@ -175,7 +180,7 @@ def test_a_pod_that_ended_is_deleted_with_its_moment(cluster: Cluster) -> None:
     core = cluster.core()
     core.create_namespaced_pod(NAMESPACE, task_pod())
     cluster.becomes(POD, "Succeeded")
-    watching = Watching(cluster, label_selector=MINE, timeout_seconds=WATCHED_SECONDS)
+    watching = Watching(cluster, label_selector=MINE)
     watching.wait(1)
     core.delete_namespaced_pod(POD, NAMESPACE)
     assert watching.end() == [("ADDED", POD, "Succeeded"), ("DELETED", POD, "Succeeded")]
